@@ -1,0 +1,81 @@
+/**
+ * Every stable error code. A code is never reused and never changes its meaning: scripts, LuCI and
+ * the TUI match on it. `docs/errors.md` describes each; a test finds codes that nothing throws.
+ */
+export type ErrorCode =
+  // usage and configuration
+  | 'USAGE'
+  | 'CONFIG_INVALID'
+  | 'UNKNOWN_TARGET'
+  // operating system
+  | 'SYSTEM'
+  | 'NO_SPACE'
+  | 'LOCK_HELD'
+  | 'COMMAND_FAILED'
+  | 'COMMAND_MISSING'
+  | 'INTERRUPTED'
+  // network
+  | 'NETWORK_UNREACHABLE'
+  | 'NETWORK_HTTP_STATUS'
+  | 'NETWORK_TRUNCATED'
+  | 'NETWORK_TOO_LARGE'
+  // ipk and feeds
+  | 'IPK_MALFORMED'
+  | 'IPK_TRUNCATED'
+  | 'IPK_UNSUPPORTED_COMPRESSION'
+  | 'IPK_UNSAFE_PATH'
+  | 'IPK_UNSAFE_ENTRY'
+  | 'IPK_DUPLICATE_MEMBER'
+  | 'IPK_TOO_LARGE'
+  | 'CONTROL_INVALID'
+  | 'VERSION_INVALID'
+  | 'FEED_MISSING'
+  | 'FEED_NOT_CONFIGURED'
+  | 'FEED_DOWNGRADE'
+  | 'SIGNATURE_INVALID'
+  | 'SIGNATURE_MISSING'
+  | 'SIGNATURE_KEY_UNKNOWN'
+  | 'CHECKSUM_MISMATCH'
+  // packages
+  | 'PACKAGE_UNKNOWN'
+  | 'PACKAGE_NOT_LAYERED'
+  | 'PACKAGE_ALREADY_REQUESTED'
+  | 'UNSATISFIABLE'
+  | 'WOULD_CHANGE_BASE'
+  | 'UNTRUSTED_URL'
+  // layering
+  | 'FILE_CONFLICT'
+  | 'LAYER_FORBIDDEN_PATH'
+  | 'SCRIPT_FAILED'
+  | 'SCRIPT_SANDBOX_UNAVAILABLE'
+  | 'USER_ID_CONFLICT'
+  // object store
+  | 'GVARIANT_INVALID'
+  | 'OSTREE_OBJECT_MISSING'
+  | 'OSTREE_OBJECT_CORRUPT'
+  | 'OSTREE_REF_INVALID'
+  | 'OSTREE_REF_NOT_FOUND'
+  | 'OSTREE_REV_AMBIGUOUS'
+  | 'OSTREE_REPO_INVALID'
+  | 'OSTREE_REPO_EXISTS'
+  | 'OSTREE_MODE_UNSUPPORTED'
+  | 'OSTREE_CHECKOUT_CONFLICT'
+  | 'OSTREE_FSCK_FAILED'
+  | 'OSTREE_PATH_NOT_FOUND'
+  // compose
+  | 'ROOTFS_INVALID'
+  | 'ROOTFS_CLASH'
+  // sysroot and deployments
+  | 'SYSROOT_INVALID'
+  | 'SYSROOT_EXISTS'
+  | 'DEPLOYMENT_NOT_FOUND'
+  | 'DEPLOYMENT_BOOTED'
+  | 'NOT_BOOTABLE'
+  | 'BOOT_SPACE'
+  | 'ETC_TYPE_CONFLICT'
+  | 'ORIGIN_INVALID'
+  | 'BOOT_ENTRY_INVALID'
+  | 'STALE_PLAN'
+  | 'DOWNGRADE_REFUSED'
+  // ours
+  | 'INTERNAL';

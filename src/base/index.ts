@@ -1,0 +1,6 @@
+export * from './brands.ts';
+export * from './bytes.ts';
+export type { ErrorCode } from './error-codes.ts';
+export * from './errors.ts';
+export * from './events.ts';
+export * from './hash.ts';
