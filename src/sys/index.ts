@@ -2,3 +2,4 @@ export * from './durable.ts';
 export { errnoOf, guarded, systemError } from './errno.ts';
 export * from './files.ts';
 export * from './process.ts';
+export * from './product.ts';

@@ -1,0 +1,54 @@
+import { join } from 'node:path/posix';
+import { fileURLToPath } from 'node:url';
+import { type RelPath, toRelPath } from '../base/index.ts';
+import { lstat, readdirTyped, readFile, readText } from './files.ts';
+
+declare const __PRODUCT_VERSION__: string | undefined;
+declare const __PRODUCT_FILES__: readonly (readonly [string, number, string])[] | undefined;
+
+/** A file that the product puts into every base, as it stands below `files/`. */
+export interface ProductFile {
+  /** Permission bits: 0755 or 0644. */
+  readonly mode: number;
+  readonly content: Uint8Array;
+}
+
+const sourceRoot = () => fileURLToPath(new URL('../../', import.meta.url));
+
+/** The product's version: built into the bundle, read from package.json when run from source. */
+export function productVersion(): string {
+  if (typeof __PRODUCT_VERSION__ === 'string') return __PRODUCT_VERSION__;
+  const manifest: unknown = JSON.parse(readText(join(sourceRoot(), 'package.json')));
+  const version =
+    typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : '';
+  return String(version);
+}
+
+/** The files of `files/` by their path in the router's tree. */
+export function productFiles(): ReadonlyMap<RelPath, ProductFile> {
+  if (typeof __PRODUCT_FILES__ === 'object') {
+    return new Map(
+      __PRODUCT_FILES__.map(([path, mode, content]) => [
+        toRelPath(path),
+        { mode, content: Buffer.from(content, 'base64') },
+      ]),
+    );
+  }
+  const files = new Map<RelPath, ProductFile>();
+  collect(join(sourceRoot(), 'files'), '', files);
+  return files;
+}
+
+function collect(dir: string, prefix: string, into: Map<RelPath, ProductFile>): void {
+  for (const entry of readdirTyped(dir)) {
+    const path = join(dir, entry.name);
+    const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
+    if (entry.isDirectory()) collect(path, name, into);
+    else if (entry.isFile()) {
+      into.set(toRelPath(name), {
+        mode: (lstat(path).mode & 0o111) === 0 ? 0o644 : 0o755,
+        content: readFile(path),
+      });
+    }
+  }
+}
