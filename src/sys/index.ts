@@ -3,3 +3,4 @@ export { errnoOf, guarded, systemError } from './errno.ts';
 export * from './files.ts';
 export * from './process.ts';
 export * from './product.ts';
+export * from './terminal.ts';

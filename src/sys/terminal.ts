@@ -1,0 +1,44 @@
+import { writeSync } from 'node:fs';
+import { errnoOf } from './errno.ts';
+
+/** Writes to a descriptor synchronously and whole: asynchronous writes are lost when the process ends. */
+function writeWhole(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  let done = 0;
+  while (done < bytes.byteLength) {
+    try {
+      done += writeSync(fd, bytes, done);
+    } catch (error) {
+      // A reader that went away (`| head`) ends the output, not the operation; a full pipe is tried again.
+      if (errnoOf(error) === 'EPIPE') return;
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+/** Writes to standard output. */
+export function writeOutput(text: string): void {
+  writeWhole(1, text);
+}
+
+/** Writes to standard error. */
+export function writeError(text: string): void {
+  writeWhole(2, text);
+}
+
+/** True when standard error is a terminal. */
+export function errorIsTerminal(): boolean {
+  return process.stderr.isTTY === true;
+}
+
+/** Columns of the terminal on standard error; 80 where it does not tell. */
+export function terminalColumns(): number {
+  const columns = process.stderr.columns;
+  return columns === undefined || columns === 0 ? 80 : columns;
+}
+
+/** One variable of the environment, undefined where it is not set or empty. */
+export function environment(name: string): string | undefined {
+  const value = process.env[name];
+  return value === undefined || value === '' ? undefined : value;
+}
