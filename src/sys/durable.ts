@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path/posix';
 import {
   close,
+  exists,
   fchmod,
   fchown,
   fsync,
@@ -106,4 +107,17 @@ export function unlinkDurable(path: string): void {
 export function linkDurable(existing: string, path: string): void {
   link(existing, path);
   fsyncDirectory(dirname(path));
+}
+
+/** Appends to a file (made with `mode` if missing) and flushes it; a crash may leave a torn last line. */
+export function appendFileDurable(path: string, data: string, mode = 0o644): void {
+  const made = !exists(path);
+  const fd = open(path, 'a', mode);
+  try {
+    writeAll(fd, Buffer.from(data));
+    fsync(fd);
+  } finally {
+    close(fd);
+  }
+  if (made) fsyncDirectory(dirname(path));
 }

@@ -1,3 +1,4 @@
+export * from './clock.ts';
 export * from './durable.ts';
 export { errnoOf, guarded, systemError } from './errno.ts';
 export * from './files.ts';
