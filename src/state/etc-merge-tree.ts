@@ -1,0 +1,86 @@
+/** One side of an `/etc` merge: what is below a directory, read without ever following a symlink. */
+import { join } from 'node:path/posix';
+import { type Checksum, maxPathDepth, sha256Hex } from '../base/index.ts';
+import { lstatIfExists, readdirIfExists, readFile, readlink, type Stats } from '../sys/index.ts';
+
+/** What a path of `/etc` is. `special` is a device, fifo or socket. */
+export type EtcKind = 'file' | 'dir' | 'symlink' | 'special';
+
+/** A path's attributes as the merge compares them: no times and no xattrs, as in libostree. */
+export interface EtcNode {
+  readonly kind: EtcKind;
+  readonly uid: number;
+  readonly gid: number;
+  /** Permission bits with suid, sgid and sticky. */
+  readonly mode: number;
+  /** Bytes of a file; 0 for anything else. */
+  readonly size: number;
+  /** Of a symlink. */
+  readonly target?: string;
+}
+
+/** A directory tree by path relative to its root; parents come before their children, names in byte order. */
+export interface EtcTree {
+  readonly nodes: ReadonlyMap<string, EtcNode>;
+  /** Of a regular file of this tree; read once. */
+  digest(path: string): Checksum;
+  /** Names that were left out, and why. */
+  readonly notes: readonly string[];
+}
+
+/** Reads a directory as one side of a merge; a missing directory is an empty tree. */
+export function readEtcTree(root: string): EtcTree {
+  const nodes = new Map<string, EtcNode>();
+  const notes: string[] = [];
+  const visit = (folder: string, depth: number) => {
+    if (depth > maxPathDepth) {
+      notes.push(`${folder}: nested too deep, left out`);
+      return;
+    }
+    for (const name of readdirIfExists(join(root, folder)).sort()) {
+      const path = folder === '' ? name : `${folder}/${name}`;
+      const stats = lstatIfExists(join(root, path));
+      if (stats === undefined) {
+        // Node shows a name that is not UTF-8 with U+FFFD in it, and then cannot find it; a file may also just have gone.
+        if (name.includes('\ufffd')) notes.push(`${path}: the name is not UTF-8, left out`);
+        continue;
+      }
+      const node = nodeOf(stats, join(root, path));
+      nodes.set(path, node);
+      if (node.kind === 'dir') visit(path, depth + 1);
+    }
+  };
+  visit('', 0);
+  const digests = new Map<string, Checksum>();
+  return {
+    nodes,
+    notes,
+    digest(path) {
+      const known = digests.get(path);
+      if (known !== undefined) return known;
+      const digest = sha256Hex(readFile(join(root, path)));
+      digests.set(path, digest);
+      return digest;
+    },
+  };
+}
+
+/** True when the merge sees no difference: type, owner, mode, target and content. */
+export function sameEtcNode(a: EtcTree, b: EtcTree, path: string): boolean {
+  const x = a.nodes.get(path);
+  const y = b.nodes.get(path);
+  if (x === undefined || y === undefined) return x === y;
+  if (x.kind !== y.kind || x.uid !== y.uid || x.gid !== y.gid || x.mode !== y.mode) return false;
+  if (x.kind === 'symlink') return x.target === y.target;
+  if (x.kind === 'file') return x.size === y.size && a.digest(path) === b.digest(path);
+  return true;
+}
+
+function nodeOf(stats: Stats, path: string): EtcNode {
+  const base = { uid: stats.uid, gid: stats.gid, mode: stats.mode & 0o7777, size: 0 };
+  if (stats.isDirectory()) return { ...base, kind: 'dir' };
+  if (stats.isFile()) return { ...base, kind: 'file', size: stats.size };
+  // A symlink's own mode means nothing and differs between file systems.
+  if (stats.isSymbolicLink()) return { ...base, mode: 0o777, kind: 'symlink', target: readlink(path) };
+  return { ...base, kind: 'special' };
+}

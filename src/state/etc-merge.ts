@@ -1,0 +1,147 @@
+/**
+ * Plans and applies the merge of `/etc` on directories.
+ *
+ * ```
+ * merge deployment: usr/etc (old default)  etc (current)
+ * new deployment:   usr/etc (new default)  -> a copy -> plan applied -> etc
+ * ```
+ */
+import { join } from 'node:path/posix';
+import { RefusedError } from '../base/index.ts';
+import {
+  chmod,
+  copyFile,
+  lchown,
+  lstat,
+  lstatIfExists,
+  mkdir,
+  readdir,
+  readlink,
+  removeTree,
+  type Stats,
+  symlink,
+  utimes,
+} from '../sys/index.ts';
+import { type EtcMergePlan, etcEntriesOf, planEtcTrees } from './etc-merge-plan.ts';
+import { readEtcTree } from './etc-merge-tree.ts';
+
+export type { EtcClass, EtcMergeEntry, EtcMergePlan } from './etc-merge-plan.ts';
+export { etcEntriesOf, planEtcTrees } from './etc-merge-plan.ts';
+export type { EtcNode, EtcTree } from './etc-merge-tree.ts';
+export { readEtcTree } from './etc-merge-tree.ts';
+
+/** The plan for three directories: the old defaults, the `/etc` that was made from them, the new defaults. */
+export function planEtcMerge(oldDefault: string, current: string, newDefault: string): EtcMergePlan {
+  return planEtcTrees(readEtcTree(oldDefault), readEtcTree(current), readEtcTree(newDefault));
+}
+
+/** Throws RefusedError ETC_TYPE_CONFLICT that names every path which cannot be merged; returns the plan otherwise. */
+export function refuseTypeConflicts(plan: EtcMergePlan): EtcMergePlan {
+  const conflicts = etcEntriesOf(plan, 'type-conflict');
+  const first = conflicts[0];
+  if (first === undefined) return plan;
+  const more = conflicts.length > 1 ? ` (and ${conflicts.length - 1} more)` : '';
+  throw new RefusedError('ETC_TYPE_CONFLICT', `/etc/${first.path}: ${first.note ?? 'types differ'}${more}`, {
+    hint: `move or remove /etc/${first.path}, then run the command again`,
+    details: { paths: conflicts.map(({ path, note }) => ({ path: `/etc/${path}`, note })) },
+  });
+}
+
+/**
+ * Applies the plan to `target`, a private copy of the new defaults that nobody uses yet. Files come from `current`
+ * with owner, mode and modification time. A file that vanished from `current` since the plan was made is left out.
+ * Notes on what was not carried over come back.
+ */
+export function applyEtcMerge(plan: EtcMergePlan, current: string, target: string): string[] {
+  refuseTypeConflicts(plan);
+  const notes = [...plan.notes];
+  for (const entry of plan.entries) {
+    if (entry.action === 'remove') removeTree(join(target, entry.path));
+  }
+  for (const entry of plan.entries) {
+    if (entry.class === 'skipped') notes.push(`${entry.path}: ${entry.note ?? 'skipped'}`);
+    if (entry.action === 'copy') carryPath(current, target, entry.path, notes);
+  }
+  return notes;
+}
+
+/**
+ * Copies a tree into a directory that does not exist yet, never by hard link: owner, mode and time of everything,
+ * symlinks as symlinks. Devices, fifos and sockets are left out with a note.
+ */
+export function copyEtcTree(from: string, to: string, notes: string[] = []): void {
+  const stats = lstat(from);
+  if (stats.isDirectory()) {
+    mkdir(to, 0o700);
+    for (const name of readdir(from)) {
+      if (lstatIfExists(join(from, name)) !== undefined) copyEtcTree(join(from, name), join(to, name), notes);
+    }
+    copyAttributes(stats, to);
+  } else if (stats.isFile()) {
+    copyFile(from, to);
+    copyAttributes(stats, to);
+  } else if (stats.isSymbolicLink()) {
+    symlink(readlink(from), to);
+    lchown(to, stats.uid, stats.gid);
+  } else {
+    notes.push(`${from}: a device, fifo or socket is not carried over`);
+  }
+}
+
+function carryPath(current: string, target: string, path: string, notes: string[]): void {
+  const stats = lstatIfExists(join(current, path));
+  if (stats === undefined) return;
+  carryParents(current, target, path);
+  const there = lstatIfExists(join(target, path));
+  if (there?.isDirectory() === true) {
+    if (stats.isDirectory()) return;
+    throw typeChanged(path);
+  }
+  removeTree(join(target, path));
+  copyEtcTree(join(current, path), join(target, path), notes);
+}
+
+/** Missing folders are made; those that exist take the attributes of the current ones, as libostree does. */
+function carryParents(current: string, target: string, path: string): void {
+  const parts = path.split('/').slice(0, -1);
+  parts.forEach((_, index) => {
+    const folder = parts.slice(0, index + 1).join('/');
+    const stats = lstat(join(current, folder));
+    const there = lstatIfExists(join(target, folder));
+    if (!stats.isDirectory() || (there !== undefined && !there.isDirectory())) throw typeChanged(folder);
+    if (there === undefined) mkdir(join(target, folder), 0o700);
+    copyAttributes(stats, join(target, folder));
+  });
+}
+
+function typeChanged(path: string): RefusedError {
+  return new RefusedError('ETC_TYPE_CONFLICT', `/etc/${path} changed its type while it was merged`, {
+    hint: 'run the command again',
+  });
+}
+
+/** Mode after owner: chown clears suid bits. */
+function copyAttributes(stats: Stats, to: string): void {
+  lchown(to, stats.uid, stats.gid);
+  chmod(to, stats.mode & 0o7777);
+  utimes(to, stats.atimeMs / 1000, stats.mtimeMs / 1000);
+}
+
+/**
+ * Gives one regular file of a new `/etc` the time `seconds` and returns its path. Checkouts have time 0, and a router without a
+ * clock starts at the newest time below `/etc` (OpenWrt's sysfixtime).
+ */
+export function stampEtc(etc: string, seconds: number): string | undefined {
+  const queue = [etc];
+  for (let folder = queue.shift(); folder !== undefined; folder = queue.shift()) {
+    for (const name of readdir(folder).sort()) {
+      const path = join(folder, name);
+      const stats = lstatIfExists(path);
+      if (stats?.isDirectory() === true) queue.push(path);
+      if (stats?.isFile() !== true) continue;
+      utimes(path, seconds, seconds);
+      return path;
+    }
+  }
+  return undefined;
+}
