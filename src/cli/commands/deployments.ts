@@ -1,0 +1,158 @@
+import type { Command } from 'commander';
+import { UsageError } from '../../base/index.ts';
+import * as engine from '../../engine/index.ts';
+import { addCommand, type Call, collect, type RunContext } from '../program.ts';
+import { changeResult, deploymentsResult } from '../render/change.ts';
+import { renderDiff } from '../render/diff.ts';
+import { renderHistory } from '../render/history.ts';
+import { renderStatus } from '../render/status.ts';
+
+const plain = (command: Command) => command;
+
+/** status, deploy, rollback, set-default, pin, unpin, undeploy, cleanup, kargs, diff, history. */
+export function deploymentCommands(program: Command, run: RunContext): void {
+  addCommand(program, run, 'status', 'Show the deployments, next boot first', plain, status);
+  addCommand(
+    program,
+    run,
+    'deploy <rev>',
+    'Make a deployment of a branch or commit, keeping the layered packages',
+    (command) =>
+      changeOptions(command)
+        .option('--karg <k=v>', 'kernel argument to append; may be repeated', collect)
+        .option('--karg-none', 'start without the kernel arguments of the previous deployment')
+        .option('--os-init', 'make the stateroot if it is missing'),
+    deploy,
+  );
+  addCommand(
+    program,
+    run,
+    'rollback',
+    'Boot the previous deployment next',
+    (c) => c.option('--keep-etc', "merge today's /etc into it"),
+    rollback,
+  );
+  addCommand(program, run, 'set-default <index>', 'Boot this deployment next', plain, setDefault);
+  addCommand(program, run, 'pin <index>', 'Keep this deployment whatever comes', plain, (call) =>
+    pin(call, true),
+  );
+  addCommand(program, run, 'unpin <index>', 'Let this deployment be dropped again', plain, (call) =>
+    pin(call, false),
+  );
+  addCommand(program, run, 'undeploy <index>', 'Drop this deployment', plain, undeploy);
+  addCommand(program, run, 'cleanup', 'Remove what no deployment needs', plain, cleanup);
+  addCommand(
+    program,
+    run,
+    'kargs',
+    'Show or change the kernel arguments of the next deployment',
+    (command) =>
+      changeOptions(command)
+        .option('--append <k=v>', 'append an argument; may be repeated', collect)
+        .option('--delete <k[=v]>', 'delete an argument; may be repeated', collect)
+        .option('--replace <k=v>', 'replace the values of an argument; may be repeated', collect),
+    kargs,
+  );
+  addCommand(
+    program,
+    run,
+    'diff [a] [b]',
+    'Show packages and files that differ between two deployments or commits',
+    plain,
+    diff,
+  );
+  addCommand(
+    program,
+    run,
+    'history',
+    'Show what was done, when and by whom',
+    (c) => c.option('--limit <n>', 'the newest n records'),
+    history,
+  );
+}
+
+/** The options of every command that makes a deployment. */
+export function changeOptions(command: Command): Command {
+  return command.option('--dry-run', 'print the plan and stop').option('--reboot', 'reboot when it is done');
+}
+
+const where = (call: Call): engine.Where => ({ sysroot: call.sysroot, stateroot: call.stateroot });
+
+function status(call: Call) {
+  const data = engine.readStatus(where(call), call.env);
+  return { json: data, text: renderStatus(data, call.verbose) };
+}
+
+async function deploy(call: Call) {
+  const result = await engine.deploy(call.env, where(call), {
+    rev: call.args[0] ?? '',
+    dryRun: call.options.flag('dryRun'),
+    kargs: call.options.list('karg'),
+    kargsNone: call.options.flag('kargNone'),
+    reboot: call.options.flag('reboot'),
+  });
+  return changeResult(result);
+}
+
+async function rollback(call: Call) {
+  return deploymentsResult(
+    await engine.rollback(call.env, where(call), { keepEtc: call.options.flag('keepEtc') }),
+  );
+}
+
+async function setDefault(call: Call) {
+  return deploymentsResult(await engine.setDefault(call.env, where(call), index(call)));
+}
+
+async function pin(call: Call, pinned: boolean) {
+  return deploymentsResult(await engine.setPinned(call.env, where(call), index(call), pinned));
+}
+
+async function undeploy(call: Call) {
+  return deploymentsResult(await engine.undeploy(call.env, where(call), index(call)));
+}
+
+async function cleanup(call: Call) {
+  const report = await engine.cleanupSysroot(call.env, where(call));
+  return {
+    json: { 'freed-bytes': report.freedBytes, 'freed-objects': report.freedObjects },
+    text: [`Freed ${report.freedObjects} objects, ${report.freedBytes} bytes.`],
+  };
+}
+
+async function kargs(call: Call) {
+  const { options } = call;
+  const changes = {
+    append: options.list('append'),
+    delete: options.list('delete'),
+    replace: options.list('replace'),
+  };
+  if (changes.append.length + changes.delete.length + changes.replace.length === 0) {
+    const current = engine.readKargs(where(call), call.env);
+    return { json: { kargs: current }, text: [current.join(' ')] };
+  }
+  const result = await engine.changeKargs(call.env, where(call), {
+    ...changes,
+    dryRun: options.flag('dryRun'),
+    reboot: options.flag('reboot'),
+  });
+  return changeResult(result);
+}
+
+function diff(call: Call) {
+  const data = engine.diffRevisions(where(call), call.env, call.args[0], call.args[1]);
+  return { json: data, text: renderDiff(data, call.verbose) };
+}
+
+function history(call: Call) {
+  const records = engine.history(where(call), call.env, call.options.count('limit'));
+  return { json: records, text: renderHistory(records, call.verbose) };
+}
+
+function index(call: Call): number {
+  const text = call.args[0] ?? '';
+  if (/^\d{1,4}$/u.test(text)) return Number(text);
+  throw new UsageError('USAGE', `'${text}' is not the number of a deployment`, {
+    hint: "'opkg-ostree status' numbers them, from 0",
+  });
+}

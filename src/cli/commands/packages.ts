@@ -1,0 +1,252 @@
+import type { Command } from 'commander';
+import { UsageError } from '../../base/index.ts';
+import * as engine from '../../engine/index.ts';
+import { exitUnchanged } from '../exit-status.ts';
+import { addCommand, type Call, collect, newCommand, type RunContext } from '../program.ts';
+import { formatBytes } from '../progress.ts';
+import { changeResult } from '../render/change.ts';
+import { changeOptions } from './deployments.ts';
+
+/** update, search, list, info, files, install, remove, upgrade, rebase, override. */
+export function packageCommands(program: Command, run: RunContext): void {
+  lookCommands(program, run);
+  changeCommands(program, run);
+}
+
+function lookCommands(program: Command, run: RunContext): void {
+  addCommand(
+    program,
+    run,
+    'update',
+    "Fetch and verify the feeds' indices",
+    (c) => c.option('--allow-older', 'accept an index with older versions than the last one'),
+    update,
+  );
+  addCommand(
+    program,
+    run,
+    'search <text>',
+    'Find packages whose name or description holds the text',
+    (c) => c,
+    search,
+  );
+  addCommand(
+    program,
+    run,
+    'list [pattern]',
+    'List packages',
+    (c) =>
+      c
+        .option('--installed', 'those of the next deployment')
+        .option('--layered', 'those layered on the base')
+        .option('--upgradable', 'those with a newer version in the feeds'),
+    list,
+  );
+  addCommand(program, run, 'info <name>', 'Show everything about a package', (c) => c, info);
+  addCommand(program, run, 'files <name>', 'List the files of an installed package', (c) => c, files);
+}
+
+function changeCommands(program: Command, run: RunContext): void {
+  addCommand(
+    program,
+    run,
+    'install <package...>',
+    'Layer packages: NAME, NAME=VERSION, FILE.ipk or URL#sha256=DIGEST',
+    (c) =>
+      fetchOptions(changeOptions(c))
+        .option('--idempotent', 'a package that is requested already is no error')
+        .option('--uninstall <name>', 'remove this package in the same transaction; may be repeated', collect)
+        .option('--allow-unsigned', 'accept a URL without #sha256='),
+    install,
+  );
+  addCommand(
+    program,
+    run,
+    'remove <package...>',
+    'Drop layered packages and what only they needed',
+    (c) =>
+      changeOptions(c)
+        .option('--autoremove', 'drop what only they needed (always done: the layer is rebuilt)')
+        .option('--idempotent', 'a package that is not requested is no error'),
+    remove,
+  );
+  addCommand(
+    program,
+    run,
+    'upgrade',
+    'Newest base of the branch, newest layered packages, same wish',
+    (c) =>
+      fetchOptions(changeOptions(c))
+        .option('--check', `look for an upgrade and stop; ends with ${exitUnchanged} when there is none`)
+        .option('--preview', 'print the plan and stop')
+        .option('--packages-only', 'keep the base')
+        .option('--skip-broken', 'set packages aside that cannot be layered on the new base')
+        .option('--allow-downgrade', 'accept a base that is older than the present one'),
+    upgrade,
+  );
+  addCommand(
+    program,
+    run,
+    'rebase <ref|rootfs>',
+    'Follow another branch, or take an OpenWrt root as the new base; same wish',
+    (c) =>
+      fetchOptions(changeOptions(c))
+        .option('--kernel <file>', 'the kernel of the root')
+        .option('--kernel-release <release>', "the kernel's release"),
+    rebase,
+  );
+  const override = newCommand('override', "Change the base's own packages");
+  addCommand(override, run, 'remove <package...>', 'Hide packages of the base', changeOptions, (call) =>
+    overrideRemove(call),
+  );
+  addCommand(
+    override,
+    run,
+    'reset [package...]',
+    "Take back changes to the base's packages",
+    (c) => changeOptions(c).option('--all', 'all of them'),
+    overrideReset,
+  );
+  program.addCommand(override);
+}
+
+function fetchOptions(command: Command): Command {
+  return command
+    .option('--cache-only', 'use only what has been downloaded already')
+    .option('--download-only', 'download the packages and stop');
+}
+
+const where = (call: Call): engine.Where => ({ sysroot: call.sysroot, stateroot: call.stateroot });
+
+const change = (call: Call): engine.ChangeOptions => ({
+  dryRun: call.options.flag('dryRun'),
+  cacheOnly: call.options.flag('cacheOnly'),
+  downloadOnly: call.options.flag('downloadOnly'),
+  reboot: call.options.flag('reboot'),
+});
+
+async function update(call: Call) {
+  const result = await engine.updateFeeds(call.env, where(call), {
+    allowOlder: call.options.flag('allowOlder'),
+  });
+  return {
+    json: result,
+    text: [
+      ...result.feeds.map(
+        (feed) =>
+          `${feed.name}: ${feed.packages} packages, ${feed.signedBy === null ? 'not signed' : `signed by ${feed.signedBy}`}`,
+      ),
+      result.changed ? `New feed snapshot ${result.snapshot.slice(0, 16)}.` : 'The feeds have not changed.',
+    ],
+  };
+}
+
+function search(call: Call) {
+  const found = engine.searchPackages(where(call), call.env, call.args[0] ?? '');
+  return { json: found, text: found.map(packageLine) };
+}
+
+function list(call: Call) {
+  const { options } = call;
+  const chosen = (['installed', 'layered', 'upgradable'] as const).filter((name) => options.flag(name));
+  if (chosen.length > 1) throw new UsageError('USAGE', 'choose one of --installed, --layered, --upgradable');
+  const found = engine.listPackages(where(call), call.env, chosen[0] ?? 'available', call.args[0]);
+  return { json: found, text: found.map(packageLine) };
+}
+
+function packageLine(entry: engine.PackageSummary): string {
+  const state = entry.layered ? ' [layered]' : entry.installed === null ? '' : ' [installed]';
+  const version =
+    entry.installed !== null && entry.installed !== entry.version
+      ? `${entry.installed} -> ${entry.version}`
+      : entry.version;
+  const summary = entry.description.split('\n')[0]?.trim() ?? '';
+  return `${entry.name} - ${version}${state}${summary === '' ? '' : ` - ${summary}`}`;
+}
+
+function info(call: Call) {
+  const found = engine.packageInfo(where(call), call.env, call.args[0] ?? '');
+  const text = found.versions.flatMap((version) => [
+    `Package: ${found.name}`,
+    `Version: ${version.version}`,
+    `State: ${version.state}`,
+    `Architecture: ${version.architecture}`,
+    ...(version.feed === null ? [] : [`Feed: ${version.feed}`]),
+    ...(version.depends.length === 0 ? [] : [`Depends: ${version.depends.join(', ')}`]),
+    ...(version['download-bytes'] === null ? [] : [`Download: ${formatBytes(version['download-bytes'])}`]),
+    ...(version['installed-bytes'] === 0 ? [] : [`Installed: ${formatBytes(version['installed-bytes'])}`]),
+    ...(version.description === '' ? [] : [`Description: ${version.description.trim()}`]),
+    '',
+  ]);
+  return { json: found, text: text.slice(0, -1) };
+}
+
+function files(call: Call) {
+  const found = engine.packageFiles(where(call), call.env, call.args[0] ?? '');
+  return { json: found, text: found.files };
+}
+
+async function install(call: Call) {
+  const { options } = call;
+  const result = await engine.install(call.env, where(call), {
+    ...change(call),
+    requests: call.args,
+    uninstall: options.list('uninstall'),
+    idempotent: options.flag('idempotent'),
+    allowUnsigned: options.flag('allowUnsigned'),
+  });
+  return changeResult(result);
+}
+
+async function remove(call: Call) {
+  return changeResult(
+    await engine.remove(call.env, where(call), {
+      ...change(call),
+      names: call.args,
+      idempotent: call.options.flag('idempotent'),
+    }),
+  );
+}
+
+async function upgrade(call: Call) {
+  const { options } = call;
+  const check = options.flag('check');
+  const result = await engine.upgrade(call.env, where(call), {
+    ...change(call),
+    dryRun: check || options.flag('dryRun') || options.flag('preview'),
+    packagesOnly: options.flag('packagesOnly'),
+    allowDowngrade: options.flag('allowDowngrade'),
+    skipBroken: options.flag('skipBroken'),
+  });
+  const rendered = changeResult(result);
+  return check && result.outcome === 'unchanged' ? { ...rendered, status: exitUnchanged } : rendered;
+}
+
+async function rebase(call: Call) {
+  const { options } = call;
+  const kernel = options.text('kernel');
+  const kernelRelease = options.text('kernelRelease');
+  return changeResult(
+    await engine.rebase(call.env, where(call), {
+      ...change(call),
+      target: call.args[0] ?? '',
+      ...(kernel === undefined ? {} : { kernel }),
+      ...(kernelRelease === undefined ? {} : { kernelRelease }),
+    }),
+  );
+}
+
+async function overrideRemove(call: Call) {
+  return changeResult(
+    await engine.overrideRemove(call.env, where(call), { ...change(call), names: call.args }),
+  );
+}
+
+async function overrideReset(call: Call) {
+  const all = call.options.flag('all');
+  if (all === call.args.length > 0)
+    throw new UsageError('USAGE', 'name the packages to reset, or give --all');
+  return changeResult(
+    await engine.overrideReset(call.env, where(call), { ...change(call), names: call.args, all }),
+  );
+}
