@@ -1,0 +1,94 @@
+/**
+ * What every boot loader has in common. A loader's configuration is rendered from the boot entries into
+ * `boot/loader.<B>/`; a static stub, written once by `sysroot init`, leads the loader there through the link
+ * `boot/loader`, whose rename is the commit point for all of them (docs/formats/boot.md).
+ */
+import { ParseError } from '../../base/index.ts';
+import { type BootEntry, entryField } from '../bls.ts';
+
+export type LoaderId = 'grub' | 'extlinux' | 'uenv' | 'none';
+
+/** A boot entry with what a loader may add to it. */
+export interface LoaderEntry {
+  readonly entry: BootEntry;
+  /** Lines that the deployment's own `usr/lib/ostree-boot/uEnv.txt` asks for; U-Boot's environment only. */
+  readonly extraEnvironment?: string;
+}
+
+export interface LoaderOptions {
+  /** Seconds that the menu waits. */
+  readonly timeout: number;
+  /** The serial line of the menu, where the target has one. */
+  readonly serial?: { readonly unit: number; readonly speed: number };
+}
+
+/** A file below `boot/loader.<B>/`. */
+export interface LoaderFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A file or symlink below `boot/` that never changes after `sysroot init`. */
+export type LoaderStub =
+  | { readonly path: string; readonly kind: 'file'; readonly text: string }
+  | { readonly path: string; readonly kind: 'symlink'; readonly target: string };
+
+export interface Loader {
+  readonly id: LoaderId;
+  /**
+   * `sysroot.bootloader` of the repository's config: what the real `ostree admin` runs on a sysroot of this loader.
+   * `none` keeps it from calling grub-mkconfig, which no router has; our own next run renders the configuration again.
+   */
+  readonly libostree: 'none' | 'uboot';
+  /** The files for the entries, the default first. BOOT_ENTRY_INVALID for text that the loader cannot hold. */
+  render(entries: readonly LoaderEntry[], options: LoaderOptions): readonly LoaderFile[];
+  stubs(options: LoaderOptions): readonly LoaderStub[];
+}
+
+/**
+ * The entry's kernel files as seen from a loader. `/boot/...` is right on a sysroot with `/boot` in it, and on a boot
+ * partition too through its link `boot -> .`.
+ */
+export interface KernelPaths {
+  readonly linux: string;
+  readonly initrds: readonly string[];
+  readonly devicetree: string | undefined;
+  readonly fdtdir: string | undefined;
+}
+
+/** The kernel files of an entry, paths checked; BOOT_ENTRY_INVALID for an entry without a kernel. */
+export function kernelPaths(entry: BootEntry): KernelPaths {
+  const linux = entryField(entry, 'linux');
+  if (linux === undefined) throw new ParseError('BOOT_ENTRY_INVALID', 'a boot entry names no kernel');
+  const optional = (key: string) => {
+    const value = entryField(entry, key);
+    return value === undefined ? undefined : bootPath(value);
+  };
+  return {
+    linux: bootPath(linux),
+    initrds: entry.fields.filter(([key]) => key === 'initrd').map(([, value]) => bootPath(value)),
+    devicetree: optional('devicetree'),
+    fdtdir: optional('fdtdir'),
+  };
+}
+
+/** A menu title: one line, control bytes out. */
+export function menuTitle(entry: BootEntry): string {
+  return (entryField(entry, 'title') ?? 'OpenWrt').replace(/[\u0000-\u001f\u007f]/gu, ' ').trim();
+}
+
+/** Throws BOOT_ENTRY_INVALID where the text holds one of the characters that the loader would interpret. */
+export function refuseCharacters(text: string, pattern: RegExp, loader: string): string {
+  const found = pattern.exec(text);
+  if (found === null) return text;
+  throw new ParseError('BOOT_ENTRY_INVALID', `${loader} cannot hold '${found[0]}' in '${text}'`, {
+    hint: "take it out with 'opkg-ostree kargs --delete'",
+  });
+}
+
+function bootPath(path: string): string {
+  if (!/^\/[A-Za-z0-9._+~:@/-]+$/u.test(path) || path.split('/').includes('..')) {
+    throw new ParseError('BOOT_ENTRY_INVALID', `not a path that a boot loader can read: '${path}'`);
+  }
+  return path.startsWith('/boot/') ? path : `/boot${path}`;
+}

@@ -1,0 +1,41 @@
+/**
+ * U-Boot environments that are read from a file: `uEnv.txt` for `env import -t`, with the variable names of libostree's
+ * U-Boot backend, so that a boot script written for either works with both.
+ */
+import { entryField } from '../bls.ts';
+import { kernelPaths, type Loader, type LoaderEntry, refuseCharacters } from './loader.ts';
+
+/** uEnv.txt; the board's boot script imports it and runs `kernel_image`, `ramdisk_image`, `fdt_file`, `bootargs`. */
+export const uenvLoader: Loader = {
+  id: 'uenv',
+  libostree: 'uboot',
+  render: (entries) => [{ name: 'uEnv.txt', text: renderUEnv(entries) }],
+  stubs: () => [{ path: 'uEnv.txt', kind: 'symlink', target: 'loader/uEnv.txt' }],
+};
+
+const maxExtraBytes = 64 * 1024;
+
+/** The text of uEnv.txt: the first entry's variables without a suffix, the next with 2, 3 ... */
+export function renderUEnv(entries: readonly LoaderEntry[]): string {
+  const lines: string[] = [];
+  entries.forEach(({ entry, extraEnvironment }, index) => {
+    const suffix = index === 0 ? '' : `${index + 1}`;
+    const paths = kernelPaths(entry);
+    const set = (name: string, value: string | undefined) => {
+      if (value !== undefined) lines.push(`${name}${suffix}=${environmentValue(value)}`);
+    };
+    set('kernel_image', paths.linux);
+    set('ramdisk_image', paths.initrds[0]);
+    set('fdt_file', paths.devicetree);
+    set('fdtdir', paths.fdtdir);
+    set('bootargs', entryField(entry, 'options') ?? '');
+    if (index === 0 && extraEnvironment !== undefined)
+      lines.push(extraEnvironment.slice(0, maxExtraBytes).replace(/\n$/u, ''));
+  });
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+/** `env import -t` takes a backslash as an escape, and boot scripts that `run` a value expand `$` and split at `;`. */
+function environmentValue(value: string): string {
+  return refuseCharacters(value, /[$;\\\u0000-\u001f\u007f]/u, 'uEnv.txt');
+}

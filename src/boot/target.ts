@@ -1,0 +1,251 @@
+/**
+ * Boards as data: `targets/<id>.json` says how a board boots, each fact with its source. The checker is written by
+ * hand so that a wrong file is refused with the name of its field, also when a user brings one.
+ */
+import { ConfigError, RefusedError } from '../base/index.ts';
+import { isLoaderId, type LoaderId } from './loaders/index.ts';
+import { targetData } from './target-data.ts';
+
+export interface TargetPartition {
+  readonly number: number;
+  readonly name: string;
+  readonly filesystem: string;
+  /** Size in MiB on OpenWrt's own images. */
+  readonly mib: number;
+}
+
+/** Where U-Boot keeps its environment; offsets and size in bytes. */
+export interface TargetEnvironment {
+  readonly device: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly redundantOffset?: number;
+}
+
+/** A board that can be booted. */
+export interface Target {
+  readonly id: string;
+  readonly title: string;
+  readonly tier: number;
+  /** Names in OpenWrt's `board_name` or target/subtarget. */
+  readonly boards: readonly string[];
+  readonly architecture: string;
+  readonly loader: { readonly id: LoaderId; readonly firmware: readonly string[]; readonly timeout: number };
+  /** In the order of the `console=` arguments; the last is /dev/console. */
+  readonly consoles: readonly string[];
+  readonly serial?: { readonly unit: number; readonly speed: number };
+  readonly kargs: readonly string[];
+  readonly kernel: {
+    readonly kind: string;
+    readonly file: string;
+    readonly devicetree?: string;
+    /** Whether the kernel can unpack an initramfs. */
+    readonly initramfs: boolean;
+  };
+  readonly root: { readonly by: string; readonly partition: number; readonly device?: string };
+  readonly partitions: readonly TargetPartition[];
+  readonly environment?: TargetEnvironment;
+  /** Field name -> where the fact comes from. */
+  readonly sources: Readonly<Record<string, string>>;
+}
+
+/** A board of the list, refused ones too. */
+export interface TargetSummary {
+  readonly id: string;
+  readonly title: string;
+  readonly tier: number;
+  readonly status: 'supported' | 'planned' | 'refused';
+  readonly reason?: string;
+}
+
+/** All boards that are known, by tier and name, with why some are refused. */
+export function listTargets(): TargetSummary[] {
+  return [...targetData]
+    .map(([id, data]) => summaryOf(fieldsOf(data, `targets/${id}.json`)))
+    .sort((a, b) => a.tier - b.tier || (a.id < b.id ? -1 : 1));
+}
+
+/** The board's data; RefusedError UNKNOWN_TARGET, with the reason, for one that is not known or not supported. */
+export function findTarget(id: string): Target {
+  const data = targetData.get(id);
+  if (data === undefined) {
+    const known = listTargets().filter((t) => t.status === 'supported');
+    throw new RefusedError('UNKNOWN_TARGET', `no target '${id}'`, {
+      hint: `one of: ${known.map((t) => t.id).join(', ')}`,
+    });
+  }
+  const summary = summaryOf(fieldsOf(data, `targets/${id}.json`));
+  if (summary.status !== 'supported') {
+    throw new RefusedError(
+      'UNKNOWN_TARGET',
+      `${summary.title} is not supported: ${summary.reason ?? 'no reason given'}`,
+      {
+        hint: "'generic-grub', 'generic-extlinux' and 'generic-uboot' serve a board whose loader you know",
+        details: { target: id, reason: summary.reason ?? '' },
+      },
+    );
+  }
+  return parseTarget(data, `targets/${id}.json`);
+}
+
+/** The kernel arguments of a first deployment: the board's own, then its consoles. `root=` is the installer's. */
+export function defaultKargs(target: Target): string[] {
+  return [...target.kargs, ...target.consoles.map((console) => `console=${console}`)];
+}
+
+/** A parsed JSON value as a Target; ConfigError CONFIG_INVALID naming the first field that is wrong. */
+export function parseTarget(value: unknown, source: string): Target {
+  const fields = fieldsOf(value, source);
+  const loader = fields.group('loader');
+  const kernel = fields.group('kernel');
+  const root = fields.group('root');
+  const loaderId = loader.text('id');
+  if (!isLoaderId(loaderId)) throw fields.invalid('loader.id', `unknown loader '${loaderId}'`);
+  const serial = fields.optionalGroup('serial');
+  const environment = fields.optionalGroup('environment');
+  const devicetree = kernel.optionalText('devicetree');
+  const device = root.optionalText('device');
+  const target: Target = {
+    id: fields.text('id'),
+    title: fields.text('title'),
+    tier: fields.number('tier'),
+    boards: fields.texts('boards'),
+    architecture: fields.text('architecture'),
+    loader: { id: loaderId, firmware: loader.texts('firmware'), timeout: loader.number('timeout') },
+    consoles: fields.texts('consoles'),
+    kargs: fields.texts('kargs'),
+    kernel: {
+      kind: kernel.text('kind'),
+      file: kernel.text('file'),
+      initramfs: kernel.boolean('initramfs'),
+      ...(devicetree === undefined ? {} : { devicetree }),
+    },
+    root: {
+      by: root.text('by'),
+      partition: root.number('partition'),
+      ...(device === undefined ? {} : { device }),
+    },
+    partitions: fields.groups('partitions').map((partition) => ({
+      number: partition.number('number'),
+      name: partition.text('name'),
+      filesystem: partition.text('filesystem'),
+      mib: partition.number('mib'),
+    })),
+    sources: fields.textRecord('sources'),
+    ...(serial === undefined
+      ? {}
+      : { serial: { unit: serial.number('unit'), speed: serial.number('speed') } }),
+    ...(environment === undefined ? {} : { environment: environmentOf(environment) }),
+  };
+  requireSources(target, fields);
+  return target;
+}
+
+const factFields = [
+  'loader',
+  'consoles',
+  'serial',
+  'kargs',
+  'kernel',
+  'root',
+  'partitions',
+  'environment',
+] as const;
+
+function requireSources(target: Target, fields: Fields): void {
+  for (const field of factFields) {
+    if (target[field] !== undefined && target.sources[field] === undefined) {
+      throw fields.invalid(`sources.${field}`, 'each fact needs its source');
+    }
+  }
+}
+
+function environmentOf(fields: Fields): TargetEnvironment {
+  const redundantOffset = fields.optionalNumber('redundantOffset');
+  return {
+    device: fields.text('device'),
+    offset: fields.number('offset'),
+    size: fields.number('size'),
+    ...(redundantOffset === undefined ? {} : { redundantOffset }),
+  };
+}
+
+function summaryOf(fields: Fields): TargetSummary {
+  const status = fields.text('status');
+  if (status !== 'supported' && status !== 'planned' && status !== 'refused') {
+    throw fields.invalid('status', `unknown status '${status}'`);
+  }
+  const reason = fields.optionalText('reason');
+  if (status !== 'supported' && reason === undefined) throw fields.invalid('reason', 'missing');
+  return {
+    id: fields.text('id'),
+    title: fields.text('title'),
+    tier: fields.number('tier'),
+    status,
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+/** Typed access to the members of a JSON object; each accessor throws CONFIG_INVALID with the member's path. */
+interface Fields {
+  text(name: string): string;
+  optionalText(name: string): string | undefined;
+  number(name: string): number;
+  optionalNumber(name: string): number | undefined;
+  boolean(name: string): boolean;
+  texts(name: string): string[];
+  textRecord(name: string): Record<string, string>;
+  group(name: string): Fields;
+  optionalGroup(name: string): Fields | undefined;
+  groups(name: string): Fields[];
+  invalid(name: string, what: string): ConfigError;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function fieldsOf(value: unknown, source: string, prefix = ''): Fields {
+  const invalid = (name: string, what: string) =>
+    new ConfigError('CONFIG_INVALID', `${source}: ${prefix}${name}: ${what}`);
+  if (!isRecord(value))
+    throw new ConfigError('CONFIG_INVALID', `${source}: ${prefix || 'it'} is not an object`);
+  const member = (name: string): unknown => (Object.hasOwn(value, name) ? value[name] : undefined);
+  const asText = (name: string, v: unknown): string => {
+    if (typeof v !== 'string' || v === '' || /[\u0000-\u001f]/u.test(v))
+      throw invalid(name, 'not a line of text');
+    return v;
+  };
+  const asNumber = (name: string, v: unknown): number => {
+    if (typeof v !== 'number' || !Number.isSafeInteger(v) || v < 0)
+      throw invalid(name, 'not a number from 0');
+    return v;
+  };
+  const asList = (name: string): unknown[] => {
+    const list = member(name);
+    if (!Array.isArray(list)) throw invalid(name, 'not a list');
+    return list;
+  };
+  const fields: Fields = {
+    invalid,
+    text: (name) => asText(name, member(name)),
+    optionalText: (name) => (member(name) === undefined ? undefined : asText(name, member(name))),
+    number: (name) => asNumber(name, member(name)),
+    optionalNumber: (name) => (member(name) === undefined ? undefined : asNumber(name, member(name))),
+    boolean(name) {
+      const v = member(name);
+      if (typeof v !== 'boolean') throw invalid(name, 'not true or false');
+      return v;
+    },
+    texts: (name) => asList(name).map((v) => asText(name, v)),
+    textRecord(name) {
+      const record = member(name);
+      if (!isRecord(record)) throw invalid(name, 'not an object');
+      return Object.fromEntries(Object.entries(record).map(([key, v]) => [key, asText(`${name}.${key}`, v)]));
+    },
+    group: (name) => fieldsOf(member(name), source, `${prefix}${name}.`),
+    optionalGroup: (name) => (member(name) === undefined ? undefined : fields.group(name)),
+    groups: (name) => asList(name).map((v, index) => fieldsOf(v, source, `${prefix}${name}[${index}].`)),
+  };
+  return fields;
+}
