@@ -1,2 +1,5 @@
-export * from './layout.ts';
+export * from './accounts.ts';
 export * from './etc-merge.ts';
+export * from './layout.ts';
+export * from './require-user.ts';
+export * from './services.ts';
