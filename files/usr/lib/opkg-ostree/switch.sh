@@ -1,0 +1,180 @@
+# shellcheck shell=dash disable=SC2016,SC2034
+# Going back: the boot entries rewritten with another deployment first. Needs boot.sh; POSIX sh and awk of BusyBox.
+#
+# The entries, boot links and loader files are those that the tool itself would write (docs/formats/boot.md).
+
+# Makes $1 the first boot entry, all others after it in their order, in the other bootversion. The rename of boot/loader is
+# the commit point; loaders read the disk without its journal, so everything is synced before it and after it.
+switch_to() {
+	local from to sub left version file link deployment rest
+	[ "$(first_deployment)" = "$1" ] && return 0
+	has_deployment "$1" || return 1
+	case "$($BB readlink "$SYSROOT/boot/loader")" in
+	loader.0) from=0 to=1 ;;
+	loader.1) from=1 to=0 ;;
+	*) return 1 ;;
+	esac
+	sub=1
+	[ "$($BB readlink "$SYSROOT/ostree/boot.$to")" = "boot.$to.1" ] && sub=0
+	rest=$(entries)
+	rest=$(
+		echo "$rest" | while read -r version file link deployment; do
+			[ "$deployment" = "$1" ] && echo "$file $link $deployment" && break
+		done
+		# An entry whose deployment is gone goes too: nothing could start it, and libostree would refuse the sysroot.
+		echo "$rest" | while read -r version file link deployment; do
+			[ "$deployment" = "$1" ] || [ "$deployment" = - ] || echo "$file $link $deployment"
+		done
+	)
+	left=$(echo "$rest" | $BB wc -l)
+	$BB rm -rf "$SYSROOT/boot/loader.$to" "$SYSROOT/ostree/boot.$to.$sub" "$SYSROOT/boot/.switch" "$SYSROOT/ostree/.switch"
+	$BB mkdir -p "$SYSROOT/boot/loader.$to/entries" "$SYSROOT/ostree/boot.$to.$sub" || return 1
+	echo "$rest" | write_entries "$from" "$to" "$sub" $((left)) || return 1
+	write_loader_files "$SYSROOT/boot/loader.$from" "$SYSROOT/boot/loader.$to" "$1" || return 1
+	replace_link "boot.$to.$sub" "$SYSROOT/ostree" "boot.$to" || return 1
+	$BB sync
+	replace_link "loader.$to" "$SYSROOT/boot" loader || return 1
+	$BB sync
+}
+
+# Puts the symlink $2/$3 -> $1 in the place of another by one rename. `mv` would follow the old link into its directory;
+# it does not where the new link has the same name in another directory.
+replace_link() {
+	$BB rm -rf "$2/.switch"
+	$BB mkdir "$2/.switch" && $BB ln -s "$1" "$2/.switch/$3" && $BB mv -f "$2/.switch/$3" "$2/" && $BB rmdir "$2/.switch"
+}
+
+# Reads `<file> <boot link> <deployment>` lines, the new first one first; writes entries and boot links of bootversion $2
+# with subbootversion $3. $1 is the old bootversion, $4 the number of lines.
+write_entries() {
+	local number=$4 index=0 seen=' ' file link deployment group serial word
+	while read -r file link deployment; do
+		group=${link#/ostree/boot.?/}
+		group=${group%/*}
+		serial=0
+		for word in $seen; do
+			if [ "$word" = "$group" ]; then serial=$((serial + 1)); fi
+		done
+		seen="$seen$group "
+		$BB mkdir -p "$SYSROOT/ostree/boot.$2.$3/$group" &&
+			$BB ln -s "../../../deploy/$deployment" "$SYSROOT/ostree/boot.$2.$3/$group/$serial" || return 1
+		# The name keeps its form: ostree-<n>.conf, or with the stateroot behind the number.
+		word=${file#ostree-}
+		word=${word#"${word%%[!0-9]*}"}
+		$BB awk -v version="$number" -v index_="$index" -v old="$link" -v new="/ostree/boot.$2/$group/$serial" '
+			function swapped(text, result, at, after) {
+				while ((at = index(text, old)) > 0) {
+					after = substr(text, at + length(old), 1)
+					result = result substr(text, 1, at - 1) (after ~ /^[0-9]$/ ? old : new)
+					text = substr(text, at + length(old))
+				}
+				return result text
+			}
+			$1 == "version" { print "version " version; next }
+			$1 == "title" {
+				if (match($0, /[(]ostree:([^:()]+:)?[0-9]+[)]/)) {
+					mark = substr($0, RSTART, RLENGTH)
+					sub(/[0-9]+[)]$/, "", mark)
+					$0 = substr($0, 1, RSTART - 1) mark index_ ")" substr($0, RSTART + RLENGTH)
+				}
+				print
+				next
+			}
+			{ print swapped($0) }
+		' "$SYSROOT/boot/loader.$1/entries/$file" >"$SYSROOT/boot/loader.$2/entries/ostree-$number$word" || return 1
+		number=$((number - 1)) index=$((index + 1))
+	done
+}
+
+# Renders into $2 what the loader reads, for the entries in it: of the kind that lies in $1, with that file's head. $3 is the
+# first deployment. The texts are those of src/boot/loaders.
+write_loader_files() {
+	local name files extra="$SYSROOT/ostree/deploy/$3/usr/lib/ostree-boot/uEnv.txt"
+	[ -f "$extra" ] || extra=
+	files=$($BB grep -H '^version ' "$2"/entries/*.conf | $BB sed 's/^\(.*\):version \(.*\)$/\2 \1/' | $BB sort -k1,1 -n -r | $BB sed 's/^[^ ]* //')
+	for name in grub.cfg extlinux.conf uEnv.txt; do
+		[ -e "$1/$name" ] || continue
+		# shellcheck disable=SC2086 # the names of entries hold no white space
+		{ loader_head "$1/$name" && render_loader "$name" "$extra" $files; } >"$2/$name" || return 1
+	done
+}
+
+# What stands before the first entry: the serial line, the timeout. The default is always the first entry.
+loader_head() {
+	case "$1" in
+	*/grub.cfg) $BB awk '/^menuentry / { exit } { print }' "$1" ;;
+	*/extlinux.conf) $BB awk '/^(label |$)/ { exit } { print }' "$1" ;;
+	esac
+}
+
+# $1 the name of the file, $2 the environment that the first deployment adds or nothing, then the entries in boot order.
+render_loader() {
+	local kind=$1 extra=$2
+	shift 2
+	$BB awk -v kind="$kind" -v extra="$extra" -v apostrophe="'" '
+		function below_boot(path) { return path ~ /^\/boot\// ? path : "/boot" path }
+		# A word of GRUB script: plain where nothing in it means anything to its lexer. The kernel needs no quotes of ours.
+		function quoted(word) {
+			if (word ~ /^[A-Za-z0-9_.,:=\/@%+-]+$/) return word
+			gsub(apostrophe, apostrophe "\\" apostrophe apostrophe, word)
+			return apostrophe word apostrophe
+		}
+		function grub_words(text, i, c, word, inside, result) {
+			for (i = 1; i <= length(text) + 1; i++) {
+				c = substr(text, i, 1)
+				if (c == "\"") inside = !inside
+				else if (c == "" || (c ~ /[ \t]/ && !inside)) {
+					if (word != "") result = result " " quoted(word)
+					word = ""
+				} else word = word c
+			}
+			return result
+		}
+		function grub(i) {
+			printf "%smenuentry %s {\n\tlinux %s%s\n", i > 1 ? "\n" : "", quoted(title[i]), linux[i], grub_words(options[i])
+			if (initrds[i] != "") printf "\tinitrd%s\n", initrds[i]
+			if (devicetree[i] != "") printf "\tdevicetree %s\n", devicetree[i]
+			print "}"
+		}
+		function extlinux(i) {
+			printf "\nlabel ostree-%d\n\tmenu label %s\n\tkernel %s\n", i - 1, title[i], linux[i]
+			if (initrd[i] != "") printf "\tinitrd %s\n", initrd[i]
+			if (devicetree[i] != "") printf "\tfdt %s\n", devicetree[i]
+			else if (fdtdir[i] != "") printf "\tfdtdir %s\n", fdtdir[i]
+			printf "\tappend %s\n", options[i]
+		}
+		function environment(i, suffix, line) {
+			suffix = i > 1 ? i : ""
+			print "kernel_image" suffix "=" linux[i]
+			if (initrd[i] != "") print "ramdisk_image" suffix "=" initrd[i]
+			if (devicetree[i] != "") print "fdt_file" suffix "=" devicetree[i]
+			if (fdtdir[i] != "") print "fdtdir" suffix "=" fdtdir[i]
+			print "bootargs" suffix "=" options[i]
+			if (i == 1 && extra != "") while ((getline line < extra) > 0) print line
+		}
+		FNR == 1 { n++; title[n] = "OpenWrt" }
+		{
+			key = $1
+			value = $0
+			sub(/^[^ \t]+[ \t]+/, "", value)
+			sub(/[ \t\r]+$/, "", value)
+			if (key == "title") title[n] = value
+			else if (key == "options") options[n] = value
+			else if (key == "linux") linux[n] = below_boot(value)
+			else if (key == "devicetree") devicetree[n] = below_boot(value)
+			else if (key == "fdtdir") fdtdir[n] = below_boot(value)
+			else if (key == "initrd") {
+				if (initrd[n] == "") initrd[n] = below_boot(value)
+				initrds[n] = initrds[n] " " below_boot(value)
+			}
+		}
+		END {
+			for (i = 1; i <= n; i++) {
+				if (linux[i] == "") exit 1
+				if (kind == "grub.cfg") grub(i)
+				else if (kind == "extlinux.conf") extlinux(i)
+				else environment(i)
+			}
+		}
+	' "$@"
+}
