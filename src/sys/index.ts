@@ -7,3 +7,4 @@ export * from './process.ts';
 export * from './product.ts';
 export * from './terminal.ts';
 export * from './xattr.ts';
+export * from './sandbox.ts';
