@@ -67,7 +67,6 @@ const forbidden: ReadonlyMap<string, string> = new Map([
   ['ostree', 'belongs to the repository'],
   ['overlay', 'stays empty: the system has no overlay'],
   ['proc', 'is a file system of the running kernel'],
-  ['rom', 'stays empty: the system has no overlay'],
   ['run', 'is emptied at each boot'],
   ['sys', 'is a file system of the running kernel'],
   ['sysroot', 'is where the physical root is mounted'],
@@ -94,7 +93,7 @@ export const topLevelLinks: readonly LayoutLink[] = [
   link('www', 'usr/www'),
 ];
 
-/** Directories that are empty in every commit: mount points, and those that scripts only test for. */
+/** Directories that are there in every commit: mount points, and those that scripts only test for. /rom may hold a note. */
 export const emptyTopDirectories: readonly LayoutDirectory[] = [
   directory('boot'),
   directory('dev'),

@@ -28,6 +28,7 @@ describe('mapPath', () => {
     ['etc/config/dhcp', 'tree', 'usr/etc/config/dhcp'],
     ['www/index.html', 'tree', 'usr/www/index.html'],
     ['init', 'tree', 'init'],
+    ['rom/note', 'tree', 'rom/note'],
     ['var', 'factory', 'usr/share/factory/var'],
     ['var/lib/x', 'factory', 'usr/share/factory/var/lib/x'],
     ['root/.profile', 'factory', 'usr/share/factory/var/roothome/.profile'],

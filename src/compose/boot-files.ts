@@ -1,0 +1,69 @@
+/** The early-boot edits of a base (openwrt-platform.md A.3, boot-facts.md 4.1), made on the tree as a value. */
+import { basename } from 'node:path/posix';
+import { compareBytes, ParseError, type RelPath, textOf, toRelPath } from '../base/index.ts';
+import { mapPath } from '../state/index.ts';
+import { putNode, rootFile, rootSymlink, runtimeOfTree, type Tree } from './tree.ts';
+
+/** A file of ours; `mode` holds permission bits only. */
+export interface BootFile {
+  readonly mode: number;
+  readonly content: Uint8Array;
+}
+
+/** By path as a package would ship it, or as the tree has it. */
+export type BootFiles = ReadonlyMap<RelPath, BootFile>;
+
+/**
+ * Steps of OpenWrt's early boot that would harm a deployment: one mounts partition 1 over /boot, the other writes a
+ * boot loader to the disk.
+ */
+const harmfulPreinit = /^usr\/lib\/preinit\/\d+_(?:move_config|upgrade_bootloader)$/u;
+
+/** A file of ours on its way into the tree; `listed` is its path as the package's file list names it. */
+export interface MappedBootFile extends BootFile {
+  readonly listed: RelPath;
+}
+
+/** The boot files by their path in the tree; ParseError ROOTFS_INVALID for a path that no tree may hold. */
+export function mapBootFiles(bootFiles: BootFiles): Map<RelPath, MappedBootFile> {
+  const mapped = new Map<RelPath, MappedBootFile>();
+  for (const [path, file] of [...bootFiles].sort(([a], [b]) => compareBytes(a, b))) {
+    const place = mapPath(path);
+    if (place.kind !== 'tree') throw new ParseError('ROOTFS_INVALID', `a boot file cannot be at '${path}'`);
+    mapped.set(place.path, { ...file, listed: runtimeOfTree(path) });
+  }
+  return mapped;
+}
+
+/** Puts our files into the tree and takes the harmful ones out; the tree paths that changed hands. */
+export function applyBootFiles(tree: Tree, bootFiles: ReadonlyMap<RelPath, BootFile>): Set<RelPath> {
+  const replaced = new Set<RelPath>();
+  for (const path of [...tree.keys()]) {
+    if (harmfulPreinit.test(path)) {
+      tree.delete(path);
+      replaced.add(path);
+    }
+  }
+  for (const [path, file] of bootFiles) {
+    if (tree.get(path)?.type === 'directory') {
+      throw new ParseError('ROOTFS_INVALID', `not an OpenWrt root: '${path}' is a directory`);
+    }
+    putNode(tree, path, rootFile(file.content, file.mode & 0o7777));
+    replaced.add(path);
+    for (const link of serviceLinks(path, file)) putNode(tree, link.path, rootSymlink(link.target));
+  }
+  return replaced;
+}
+
+/** The links by which rc.d starts and stops an init script of ours: START and STOP are literal there. */
+function serviceLinks(path: RelPath, file: BootFile): { readonly path: RelPath; readonly target: string }[] {
+  if (!path.startsWith('usr/etc/init.d/')) return [];
+  const name = basename(path);
+  const text = textOf(file.content);
+  return (['START', 'STOP'] as const).flatMap((word) => {
+    const number = new RegExp(`^${word}=(\\d{1,2})\\s*$`, 'mu').exec(text)?.[1];
+    if (number === undefined) return [];
+    const prefix = word === 'START' ? 'S' : 'K';
+    return [{ path: toRelPath(`usr/etc/rc.d/${prefix}${number}${name}`), target: `../init.d/${name}` }];
+  });
+}

@@ -1,0 +1,110 @@
+/** A root file system in a directory. */
+import { join } from 'node:path/posix';
+import { type OperationContext, ParseError, type RelPath, throwIfAborted } from '../base/index.ts';
+import type { Xattr } from '../ostree/index.ts';
+import {
+  effectiveUser,
+  lstat,
+  readdir,
+  readFile,
+  readlink,
+  readXattrs,
+  realpath,
+  type Stats,
+  statIfExists,
+  xattrCapability,
+} from '../sys/index.ts';
+import {
+  EntryCollector,
+  isCaptured,
+  isIgnoredContent,
+  type RawEntry,
+  rootLimits,
+  type ScannedRoot,
+} from './entries.ts';
+import type { RootSource } from './source.ts';
+
+/** File capabilities are part of what a program may do; every other attribute is the host's (SELinux labels ...). */
+const capability = 'security.capability';
+const replacement = '\ufffd';
+
+/** Reads the directory; ParseError ROOTFS_INVALID where it is none. */
+export function directorySource(path: string): RootSource {
+  return {
+    scan: async (ctx) => scanDirectory(path, ctx),
+    readFiles: async (wanted, sink, ctx) => {
+      for (const [file, size] of wanted) {
+        throwIfAborted(ctx.signal);
+        const onDisk = join(path, file);
+        const stats = lstat(onDisk);
+        if (!stats.isFile() || stats.size !== size) throw invalid(`'${file}' changed while it was read`);
+        await sink(file, { kind: 'disk', path: onDisk });
+      }
+    },
+  };
+}
+
+function scanDirectory(given: string, ctx: OperationContext): ScannedRoot {
+  if (statIfExists(given)?.isDirectory() !== true) throw invalid(`${given} is no directory`);
+  const root = realpath(given);
+  const capabilities = new Map<string, readonly Xattr[]>();
+  const paths = [...walk(root, ctx)];
+  if (effectiveUser() === 0 && xattrCapability().read) {
+    const files = paths.filter(({ stats }) => stats.isFile()).map(({ path }) => join(root, path));
+    for (const [path, list] of readXattrs(files, capability)) capabilities.set(path, list);
+  }
+  const collector = new EntryCollector(root);
+  const captured = new Map<RelPath, Uint8Array>();
+  for (const { path, stats } of paths) {
+    const onDisk = path === '' ? root : join(root, path);
+    const clean = collector.add(rawEntry(onDisk, path, stats, capabilities.get(onDisk) ?? []));
+    if (clean === undefined || !stats.isFile() || !isCaptured(clean)) continue;
+    if (stats.size > rootLimits.capturedFile) throw invalid(`'${path}' is too large`);
+    captured.set(clean, readFile(onDisk));
+  }
+  return { entries: collector.finish(), captured };
+}
+
+function* walk(root: string, ctx: OperationContext): Generator<{ path: string; stats: Stats }> {
+  const pending = [''];
+  for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    throwIfAborted(ctx.signal);
+    const onDisk = path === '' ? root : join(root, path);
+    const stats = lstat(onDisk);
+    yield { path, stats };
+    if (!stats.isDirectory()) continue;
+    for (const name of readdir(onDisk)) {
+      const child = path === '' ? name : `${path}/${name}`;
+      if (name.includes(replacement)) throw invalid(`a name in '/${path}' is not UTF-8`);
+      // What is there at run time (/proc, /dev, /tmp) is neither looked at nor refused.
+      if (!isIgnoredContent(child as RelPath)) pending.push(child);
+    }
+  }
+}
+
+function rawEntry(onDisk: string, path: string, stats: Stats, xattrs: readonly Xattr[]): RawEntry {
+  const type = typeOf(stats);
+  return {
+    path,
+    type,
+    uid: stats.uid,
+    gid: stats.gid,
+    mode: stats.mode & 0o7777,
+    mtime: Math.floor(stats.mtimeMs / 1000),
+    size: type === 'file' ? stats.size : 0,
+    target: type === 'symlink' ? readlink(onDisk) : '',
+    xattrs,
+  };
+}
+
+function typeOf(stats: Stats): RawEntry['type'] {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  if (stats.isSymbolicLink()) return 'symlink';
+  if (stats.isFIFO()) return 'fifo';
+  return stats.isSocket() ? 'socket' : 'device';
+}
+
+function invalid(message: string): ParseError {
+  return new ParseError('ROOTFS_INVALID', `root directory: ${message}`);
+}

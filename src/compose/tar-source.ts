@@ -1,0 +1,145 @@
+/** A root file system in a tar archive, plain or gzip'd, read as a stream: nothing is unpacked to disk. */
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import {
+  concat,
+  isOpkgOstreeError,
+  type OperationContext,
+  ParseError,
+  type RelPath,
+  throwIfAborted,
+} from '../base/index.ts';
+import { close, fstat, open, read, statIfExists } from '../sys/index.ts';
+import { EntryCollector, isCaptured, rootLimits, type ScannedRoot } from './entries.ts';
+import type { RootSource } from './source.ts';
+import { parseTarHeader, tarBlock } from './tar-header.ts';
+import { readTar, type TarMember } from './tar-reader.ts';
+
+const chunkSize = 128 * 1024;
+
+/** Reads the archive; ParseError ROOTFS_INVALID where it is none. */
+export function tarSource(path: string): RootSource {
+  return {
+    scan: (ctx) => scanTar(path, ctx),
+    readFiles: async (wanted, sink, ctx) => {
+      const left = new Map(wanted);
+      const collector = new EntryCollector(path);
+      for await (const { entry, content } of members(path, ctx)) {
+        const clean = collector.add(entry);
+        const size = clean === undefined ? undefined : left.get(clean);
+        if (clean === undefined || size === undefined) continue;
+        if (entry.type !== 'file' || entry.size !== size) throw changed(path);
+        left.delete(clean);
+        await sink(clean, { kind: 'stream', size, chunks: content });
+      }
+      if (left.size > 0) throw changed(path);
+    },
+  };
+}
+
+async function scanTar(path: string, ctx: OperationContext): Promise<ScannedRoot> {
+  const collector = new EntryCollector(path);
+  const captured = new Map<RelPath, Uint8Array>();
+  let capturedTotal = 0;
+  for await (const { entry, content } of members(path, ctx)) {
+    const clean = collector.add(entry);
+    if (clean === undefined || entry.type !== 'file' || !isCaptured(clean)) continue;
+    capturedTotal += entry.size;
+    if (entry.size > rootLimits.capturedFile || capturedTotal > rootLimits.capturedTotal) {
+      throw new ParseError('ROOTFS_INVALID', `${path}: '${clean}' is too large`);
+    }
+    captured.set(clean, await readWhole(content));
+  }
+  return { entries: collector.finish(), captured };
+}
+
+async function* members(path: string, ctx: OperationContext): AsyncGenerator<TarMember> {
+  try {
+    for await (const member of readTar(chunksOf(path, ctx))) {
+      throwIfAborted(ctx.signal);
+      yield member;
+    }
+  } catch (error) {
+    if (isOpkgOstreeError(error) || !isZlibError(error)) throw error;
+    throw new ParseError('ROOTFS_INVALID', `${path}: the compressed data is damaged or ends too early`, {
+      cause: error,
+      hint: 'fetch or make the archive again',
+    });
+  }
+}
+
+async function* chunksOf(path: string, ctx: OperationContext): AsyncGenerator<Uint8Array> {
+  if (sniff(path) === 'tar') {
+    yield* fileChunks(path, ctx);
+    return;
+  }
+  const gunzip = createGunzip();
+  // Errors of the file reach whoever iterates; the callback only says that they are handled.
+  pipeline(Readable.from(fileChunks(path, ctx)), gunzip, () => undefined);
+  try {
+    yield* gunzip as AsyncIterable<Uint8Array>;
+  } finally {
+    gunzip.destroy();
+  }
+}
+
+async function* fileChunks(path: string, ctx: OperationContext): AsyncGenerator<Uint8Array> {
+  const fd = open(path, 'r');
+  try {
+    const total = fstat(fd).size;
+    for (let done = 0; ; ) {
+      const chunk = new Uint8Array(chunkSize);
+      const length = read(fd, chunk, 0, chunkSize);
+      if (length === 0) return;
+      done += length;
+      ctx.onProgress({ phase: 'unpack', done, total: Math.max(done, total), unit: 'bytes' });
+      yield chunk.subarray(0, length);
+    }
+  } finally {
+    close(fd);
+  }
+}
+
+/** What the first bytes say; the name of a file does not matter. */
+function sniff(path: string): 'gzip' | 'tar' {
+  if (statIfExists(path)?.isFile() !== true) throw unreadable(path, 'is no file');
+  const block = new Uint8Array(tarBlock);
+  const fd = open(path, 'r');
+  let length = 0;
+  try {
+    length = read(fd, block, 0, tarBlock, 0);
+  } finally {
+    close(fd);
+  }
+  if (block[0] === 0x1f && block[1] === 0x8b) return 'gzip';
+  if (length === tarBlock && isHeader(block)) return 'tar';
+  throw unreadable(path, "is neither a tar archive nor a gzip'd one");
+}
+
+function isHeader(block: Uint8Array): boolean {
+  try {
+    return parseTarHeader(block) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+async function readWhole(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of content) parts.push(Uint8Array.from(chunk));
+  return concat(parts);
+}
+
+function isZlibError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^Z_|^ERR_/u.test(String(error.code));
+}
+
+function unreadable(path: string, what: string): ParseError {
+  return new ParseError('ROOTFS_INVALID', `${path} ${what}`, {
+    hint: 'give a directory, a .tar or a .tar.gz',
+  });
+}
+
+function changed(path: string): ParseError {
+  return new ParseError('ROOTFS_INVALID', `${path} changed while it was read`);
+}
