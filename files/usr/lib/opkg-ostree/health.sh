@@ -1,4 +1,4 @@
-# shellcheck shell=dash disable=SC2034
+# shellcheck shell=dash disable=SC2034,SC2015,SC2016
 # Whether the running deployment is good, and what follows from it. Needs boot.sh, switch.sh, report.sh, and `die` of the caller.
 #
 # Required checks decide; wanted ones are reported, so that a dead WAN takes nothing back unless the admin makes it required.

@@ -1,4 +1,4 @@
-# shellcheck shell=dash
+# shellcheck shell=dash disable=SC2016,SC2034,SC2015
 # What `opkg-ostree` shows and switches without Node. Needs boot.sh and switch.sh, and `die` of the caller.
 
 require_sysroot() {

@@ -53,9 +53,9 @@ write_entries() {
 		group=${group%/*}
 		serial=0
 		for word in $seen; do
-			if [ "$word" = "$group" ]; then serial=$((serial + 1)); fi
+			if [ "$word" = "${group##*/}" ]; then serial=$((serial + 1)); fi
 		done
-		seen="$seen$group "
+		seen="$seen${group##*/} "
 		$BB mkdir -p "$SYSROOT/ostree/boot.$2.$3/$group" &&
 			$BB ln -s "../../../deploy/$deployment" "$SYSROOT/ostree/boot.$2.$3/$group/$serial" || return 1
 		# The name keeps its form: ostree-<n>.conf, or with the stateroot behind the number.
