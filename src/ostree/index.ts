@@ -1,0 +1,20 @@
+export * from './file-header.ts';
+export type { FileObject } from './file-object.ts';
+export * from './gvariant.ts';
+export * from './keyfile.ts';
+export * from './mutable-tree.ts';
+export {
+  type Attributes,
+  fileTypeMask,
+  isSymlink,
+  typeDirectory,
+  typeRegular,
+  typeSymlink,
+  type Xattr,
+} from './object-fields.ts';
+export * from './objects.ts';
+export { listAliases, writeAlias } from './refs.ts';
+export type { RepoMode, RepoSettings } from './repo-config.ts';
+export * from './repository.ts';
+export type { FileWriter } from './staged-files.ts';
+export type { Transaction } from './transaction.ts';
