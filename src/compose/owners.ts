@@ -42,8 +42,9 @@ function findPacker({ entries, captured }: ScannedRoot): Owner | undefined {
   return passwd !== undefined && knownUsers(textOf(passwd)).has(owner.uid) ? undefined : owner;
 }
 
-/** The owner that all entries have: an archive need not hold its root folder. */
-function commonOwner(entries: readonly RootEntry[]): Owner | undefined {
+/** The owner that all files have: an archive need not hold folders, its own root least of all. */
+function commonOwner(all: readonly RootEntry[]): Owner | undefined {
+  const entries = all.filter((entry) => entry.type !== 'directory');
   const [first] = entries;
   if (first === undefined) return undefined;
   return entries.every((entry) => entry.uid === first.uid) ? first : undefined;
