@@ -1,0 +1,121 @@
+/** Brings a staged deployment's `/etc` up to date and switches to it. */
+import { join } from 'node:path/posix';
+import { type OperationContext, RefusedError, throwIfAborted } from '../base/index.ts';
+import {
+  applyEtcMerge,
+  copyEtcTree,
+  type EtcMergePlan,
+  planEtcMerge,
+  refuseTypeConflicts,
+  stampEtc,
+} from '../state/index.ts';
+import { lstatIfExists, now, removeTree, rename, tempNameFor, unlinkIfExists } from '../sys/index.ts';
+import { entryField } from './bls.ts';
+import { type CleanupOptions, type CleanupReport, cleanup } from './cleanup.ts';
+import { type Deployment, type DeploymentItem, deploymentId } from './deployment.ts';
+import { withNewDeployment } from './list.ts';
+import { installSkeleton } from './skeleton.ts';
+import { dropStaged, type StagedDeployment } from './staged.ts';
+import { type WriteOptions, writeDeployments } from './switch.ts';
+import type { Sysroot } from './sysroot.ts';
+import { ensureVar, installFactory } from './var.ts';
+
+export interface FinishOptions extends WriteOptions {
+  /** Keep every old deployment. */
+  readonly retain?: boolean;
+  /** Do not make it the default. */
+  readonly notDefault?: boolean;
+  /** What cleanup may drop; `false` leaves it out. */
+  readonly cleanup?: CleanupOptions | false;
+}
+
+export interface FinishReport {
+  readonly deployment: Deployment;
+  readonly etc: EtcMergePlan | undefined;
+  /** What was not carried over, and what the physical root lacks. */
+  readonly notes: readonly string[];
+  readonly cleanup: CleanupReport | undefined;
+}
+
+/**
+ * Merges `/etc` of the deployment that it was staged from, completes `/var`, switches, and cleans up. The caller
+ * holds the lock. STALE_PLAN where the merge deployment is gone; ETC_TYPE_CONFLICT for edits made since the rehearsal: then
+ * nothing was switched.
+ */
+export async function finishDeployment(
+  sysroot: Sysroot,
+  staged: StagedDeployment,
+  ctx: OperationContext,
+  options: FinishOptions = {},
+): Promise<FinishReport> {
+  const current = sysroot.deployments();
+  const merge = mergeSource(current, staged);
+  throwIfAborted(ctx.signal);
+  ctx.onProgress({ phase: 'merge-etc', message: 'merging /etc' });
+  const notes: string[] = [];
+  const etc = mergeEtc(sysroot, staged, merge, notes);
+  const varPath = sysroot.varPath(staged.stateroot);
+  ensureVar(varPath);
+  installFactory(staged.path, varPath);
+  if (entryField(staged.entry, 'initrd') === undefined) {
+    const { problem } = installSkeleton(sysroot.path, staged.path);
+    if (problem !== undefined) notes.push(`cannot boot without an initramfs: ${problem}`);
+  }
+  const { retain, notDefault } = options;
+  const list: DeploymentItem[] = withNewDeployment(current, staged, {
+    merge,
+    ...(retain === undefined ? {} : { retain }),
+    ...(notDefault === undefined ? {} : { notDefault }),
+  });
+  await writeDeployments(sysroot, list, ctx, options);
+  dropStaged(sysroot);
+  const report = options.cleanup === false ? undefined : await cleanup(sysroot, ctx, options.cleanup);
+  const deployment = sysroot.deployments().find(({ id }) => id === deploymentId(staged));
+  if (deployment === undefined) {
+    throw new RefusedError('STALE_PLAN', `${deploymentId(staged)} vanished while it was switched to`, {
+      hint: 'run the command again',
+    });
+  }
+  return { deployment, etc, notes, cleanup: report };
+}
+
+function mergeSource(current: readonly Deployment[], staged: StagedDeployment): Deployment | undefined {
+  if (staged.mergeFrom === undefined) return undefined;
+  const merge = current.find(({ id }) => id === staged.mergeFrom);
+  if (merge !== undefined) return merge;
+  throw new RefusedError('STALE_PLAN', `${staged.mergeFrom}, which /etc was to come from, is gone`, {
+    hint: 'run the command again',
+  });
+}
+
+/** The merge is made in a copy beside `/etc`: what a crash leaves is a temporary folder in a deployment nobody names. */
+function mergeEtc(
+  sysroot: Sysroot,
+  staged: StagedDeployment,
+  merge: Deployment | undefined,
+  notes: string[],
+): EtcMergePlan | undefined {
+  const etc = join(staged.path, 'etc');
+  const defaults = join(staged.path, 'usr/etc');
+  if (lstatIfExists(defaults) === undefined) return undefined;
+  let plan: EtcMergePlan | undefined;
+  if (merge !== undefined) {
+    const currentEtc = join(merge.path, 'etc');
+    plan = refuseTypeConflicts(planEtcMerge(join(merge.path, 'usr/etc'), currentEtc, defaults));
+    const temp = tempNameFor(etc);
+    try {
+      copyEtcTree(defaults, temp);
+      notes.push(...applyEtcMerge(plan, currentEtc, temp));
+    } catch (error) {
+      removeTree(temp);
+      throw error;
+    }
+    removeTree(etc);
+    rename(temp, etc);
+  }
+  unlinkIfExists(join(etc, '.updated'));
+  // A router with a wrong clock must not start before the commit was made.
+  const made = sysroot.repo.loadCommit(staged.checksum).timestamp;
+  stampEtc(etc, Math.max(Math.floor(now() / 1000), made));
+  return plan;
+}

@@ -1,0 +1,77 @@
+/**
+ * A stateroot's `/var`: real directories, links onto tmpfs for what OpenWrt expects to vanish at each boot, and the
+ * defaults that a commit brings at usr/share/factory/var. Only what is missing is ever made, and no symlink in `/var`
+ * is followed: its content belongs to daemons.
+ */
+import { join } from 'node:path/posix';
+import { factoryRoot, varDirectories, varVolatile } from '../state/index.ts';
+import {
+  chmod,
+  copyFile,
+  fsyncDirectory,
+  lchown,
+  lstat,
+  lstatIfExists,
+  mkdir,
+  mkdirDurable,
+  readdirIfExists,
+  readlink,
+  rename,
+  type Stats,
+  symlink,
+  tempNameFor,
+} from '../sys/index.ts';
+
+/** Makes the stateroot's `/var` and what every one of them holds. */
+export function ensureVar(path: string): void {
+  if (lstatIfExists(path) === undefined) mkdirDurable(path);
+  for (const { path: name, mode } of varDirectories) {
+    if (lstatIfExists(join(path, name)) === undefined) {
+      mkdir(join(path, name));
+      chmod(join(path, name), mode);
+    }
+  }
+  for (const { name, target } of varVolatile) {
+    if (lstatIfExists(join(path, name)) === undefined) symlink(target, join(path, name));
+  }
+  fsyncDirectory(path);
+}
+
+/** Copies the deployment's factory content into `/var` where nothing is yet; the paths that were made come back. */
+export function installFactory(deployment: string, varPath: string): string[] {
+  const made: string[] = [];
+  copyMissing(join(deployment, factoryRoot, 'var'), varPath, '', made);
+  return made;
+}
+
+function copyMissing(from: string, to: string, folder: string, made: string[]): void {
+  for (const name of readdirIfExists(join(from, folder)).sort()) {
+    const path = folder === '' ? name : `${folder}/${name}`;
+    const source = lstat(join(from, path));
+    const there = lstatIfExists(join(to, path));
+    if (there === undefined) {
+      if (!copyNode(join(from, path), join(to, path), source)) continue;
+      made.push(path);
+    } else if (!there.isDirectory()) {
+      continue;
+    }
+    if (source.isDirectory()) copyMissing(from, to, path, made);
+  }
+}
+
+/** True when the node was made; devices and the like are not. */
+function copyNode(from: string, to: string, stats: Stats): boolean {
+  if (stats.isSymbolicLink()) {
+    symlink(readlink(from), to);
+    lchown(to, stats.uid, stats.gid);
+    return true;
+  }
+  if (!stats.isDirectory() && !stats.isFile()) return false;
+  const temp = stats.isFile() ? tempNameFor(to) : to;
+  if (stats.isFile()) copyFile(from, temp);
+  else mkdir(to, 0o700);
+  lchown(temp, stats.uid, stats.gid);
+  chmod(temp, stats.mode & 0o7777);
+  if (temp !== to) rename(temp, to);
+  return true;
+}
