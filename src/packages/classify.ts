@@ -1,4 +1,5 @@
-import type { AvailablePackage, Dependency, InstalledPackage, Relation } from './model.ts';
+import type { PackageName } from '../base/index.ts';
+import type { AvailablePackage, InstalledPackage, Relation } from './model.ts';
 import { nearNames } from './near-names.ts';
 import type { Problem, Requirement } from './problem.ts';
 import { formatDependency, formatRelation } from './relations.ts';
@@ -23,7 +24,7 @@ export function classifyUnmet(
       foreignFinding(problem, relation);
     if (finding !== undefined) return finding;
   }
-  return missingFinding(problem, dependency, requirement);
+  return missingFinding(problem, requirement, owner);
 }
 
 function kernelFinding(
@@ -33,14 +34,17 @@ function kernelFinding(
 ): Finding | undefined {
   const kernel = relation.name === 'kernel' ? problem.base.find(relation.name) : undefined;
   if (kernel === undefined) return undefined;
-  const folder = kmodsFolder(kernel.version);
-  const feed = kmodsFeed(owner, folder);
   return {
     reason: 'kernel',
     code: 'UNSATISFIABLE',
     say: `it is built for another kernel, the base's is ${kernel.version}`,
-    remedy: `add the feed of this kernel's modules, 'src/gz kmods ${feed}', to /etc/opkg/customfeeds.conf, then 'opkg-ostree update'`,
+    remedy: kmodsRemedy(kernel, owner),
   };
+}
+
+function kmodsRemedy(kernel: InstalledPackage, owner: AvailablePackage | undefined): string {
+  const feed = kmodsFeed(owner, kmodsFolder(kernel.version));
+  return `add the feed of this kernel's modules, 'src/gz kmods ${feed}', to /etc/opkg/customfeeds.conf, then 'opkg-ostree update'`;
 }
 
 /** The folder below `kmods/`: `5.15.137-1-<hash>` as it is, and 24.10's `6.6.73~<hash>-r1` as `6.6.73-1-<hash>`. */
@@ -128,16 +132,26 @@ function foreignFinding(problem: Problem, relation: Relation): Finding | undefin
   };
 }
 
-function missingFinding(problem: Problem, dependency: Dependency, requirement: Requirement): Finding {
+function missingFinding(
+  problem: Problem,
+  requirement: Requirement,
+  owner: AvailablePackage | undefined,
+): Finding {
+  const { dependency } = requirement;
   const wanted = dependency[0]?.name ?? requirement.name;
   const near = nearNames(wanted, problem.pool.names());
   const asked = requirement.kind !== 'package' && requirement.kind !== 'base';
   const say = `no feed has ${formatDependency(dependency)}`;
   const [first] = near;
+  const kernel = problem.base.find('kernel' as PackageName);
+  const code = asked ? 'PACKAGE_UNKNOWN' : 'UNSATISFIABLE';
+  if (kernel !== undefined && wanted.startsWith('kmod-') && (!asked || first === undefined)) {
+    return { reason: 'missing', code, say, remedy: kmodsRemedy(kernel, owner) };
+  }
   if (!asked || first === undefined) {
     return {
       reason: 'missing',
-      code: asked ? 'PACKAGE_UNKNOWN' : 'UNSATISFIABLE',
+      code,
       say,
       remedy: `opkg-ostree update; if it stays missing, name the feed that has ${wanted} in /etc/opkg/customfeeds.conf`,
     };

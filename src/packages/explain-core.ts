@@ -68,14 +68,30 @@ export function explainCore(
     } else if (fact.kind === 'same-name') {
       blockers.push(pairBlocker(problem, paths, failing, fact.a, fact.b, 'version'));
     } else if (fact.kind === 'conflict') {
-      for (const other of facts) {
-        if (other.kind !== 'occupies' || other.slot !== fact.slot) continue;
-        blockers.push(pairBlocker(problem, paths, failing, fact.owner, other.variable, 'conflict'));
-      }
+      blockers.push(...slotBlockers(problem, facts, paths, failing, fact));
     }
   }
   // Each part of a refutation is a blocker on its own only for the request that fails.
   return blockers.map((blocker) => ({ ...blocker, package: failing.name }));
+}
+
+/** One blocker for each derivation that ends in the conflict, whatever number of versions it is about. */
+function slotBlockers(
+  problem: Problem,
+  facts: readonly Fact[],
+  paths: ReadonlyMap<number, readonly Step[]>,
+  failing: Requirement,
+  { owner, slot }: Extract<Fact, { kind: 'conflict' }>,
+): readonly Blocker[] {
+  const found = new Map<Requirement | undefined, Blocker>();
+  for (const fact of facts) {
+    if (fact.kind !== 'occupies' || fact.slot !== slot) continue;
+    const asked = paths.get(fact.variable)?.at(-1)?.requirement;
+    if (!found.has(asked)) {
+      found.set(asked, pairBlocker(problem, paths, failing, owner, fact.variable, 'conflict'));
+    }
+  }
+  return [...found.values()];
 }
 
 function unmetInCore(

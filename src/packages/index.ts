@@ -1,6 +1,5 @@
 export * from './model.ts';
 export { editDistance, nearNames } from './near-names.ts';
-export { toRefusedError } from './refusal-error.ts';
 export {
   conflictWith,
   formatDependency,
@@ -13,6 +12,6 @@ export {
   suppliesOf,
 } from './relations.ts';
 export * from './request.ts';
-export { formatWish, type PartialResult, solve, solveSkippingBroken } from './solve.ts';
+export { type PartialResult, solve, solveSkippingBroken } from './solve.ts';
 export * from './source.ts';
 export { why } from './why.ts';

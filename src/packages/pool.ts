@@ -115,6 +115,17 @@ export class Pool {
   }
 }
 
+/** The feeds' packages are indexed once for each universe: `skip-broken` and dry runs solve it many times. */
+const pools = new WeakMap<Universe, Pool>();
+
+/** The index of what the universe offers, with the pinned packages put before the feeds'. */
+export function poolOf(universe: Universe, pinned: readonly AvailablePackage[]): Pool {
+  if (pinned.length > 0) return new Pool(universe, pinned);
+  const pool = pools.get(universe) ?? new Pool(universe, []);
+  pools.set(universe, pool);
+  return pool;
+}
+
 function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const list = map.get(key);
   if (list === undefined) map.set(key, [value]);

@@ -3,9 +3,9 @@ import { BaseView } from './base-view.ts';
 import { explainFailures } from './explain.ts';
 import { arrange } from './order.ts';
 import { checkOverrides } from './override-checks.ts';
-import { Pool } from './pool.ts';
+import { poolOf } from './pool.ts';
 import { Problem, type Requirement } from './problem.ts';
-import { formatDependency, formatRelation } from './relations.ts';
+import { formatDependency } from './relations.ts';
 import type { Blocker, Refusal, Solution, SolveRequest, SolveResult, Universe } from './request.ts';
 import { decideByWalk, justifiedPart } from './walk.ts';
 
@@ -23,7 +23,7 @@ export function solve(universe: Universe, request: SolveRequest): SolveResult {
   const leaving = new Set([...request.remove, ...request.replace.map(({ name }) => name)]);
   const base = new BaseView(universe, leaving);
   const pinned = [...request.local, ...request.replace.flatMap((wish) => wish.package ?? [])];
-  const pool = new Pool(universe, pinned);
+  const pool = poolOf(universe, pinned);
   const problem = new Problem(universe, request, base, pool);
   const blockers = checkOverrides(problem);
   const result = problem.search.solve(
@@ -154,9 +154,4 @@ export function solveSkippingBroken(universe: Universe, request: SolveRequest): 
     const stays = ({ name }: { readonly name: PackageName }): boolean => !broken.includes(name);
     current = { ...current, install: current.install.filter(stays), local: current.local.filter(stays) };
   }
-}
-
-/** The request as the command line spells it. */
-export function formatWish(wish: SolveRequest['install'][number]): string {
-  return wish.constraint?.operator === '=' ? `${wish.name}=${wish.constraint.version}` : formatRelation(wish);
 }

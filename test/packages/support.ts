@@ -16,7 +16,13 @@ import { emptyRequest } from '../../src/packages/index.ts';
 /** Debian's order without epochs' odd cases: enough for tests that must not depend on src/ipk. */
 function compareVersions(a: string, b: string): number {
   const order = (c: string | undefined): number =>
-    c === '~' ? -1 : c === undefined || /\d/u.test(c) ? 0 : /[a-zA-Z]/u.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256;
+    c === '~'
+      ? -1
+      : c === undefined || /\d/u.test(c)
+        ? 0
+        : /[a-zA-Z]/u.test(c)
+          ? c.charCodeAt(0)
+          : c.charCodeAt(0) + 256;
   const part = (x: string, y: string): number => {
     let i = 0;
     let j = 0;
@@ -56,7 +62,9 @@ export const named = (text: string): PackageName => text as PackageName;
 
 /** `name` or `name (op version)`. */
 export function relation(text: string): Relation {
-  const [, name = '', operator, version] = /^([^\s(]+)\s*(?:\(\s*([<>=]+)\s*([^)\s]+)\s*\))?$/u.exec(text.trim())!;
+  const [, name = '', operator, version] = /^([^\s(]+)\s*(?:\(\s*([<>=]+)\s*([^)\s]+)\s*\))?$/u.exec(
+    text.trim(),
+  )!;
   if (operator === undefined || version === undefined) return { name: named(name) };
   const plain = operator === '<' ? '<=' : operator === '>' ? '>=' : operator;
   return { name: named(name), constraint: { operator: plain as VersionConstraint['operator'], version } };
@@ -124,11 +132,18 @@ export function available(id: string, fields: Fields = {}): AvailablePackage {
 /** A package file. */
 export function local(id: string, fields: Fields = {}): AvailablePackage {
   const path = `/tmp/${id.replace(' ', '_')}.ipk`;
-  return { ...available(id, fields), origin: { kind: 'local', path }, sha256: `${'0'.repeat(63)}1` as Checksum };
+  return {
+    ...available(id, fields),
+    origin: { kind: 'local', path },
+    sha256: `${'0'.repeat(63)}1` as Checksum,
+  };
 }
 
 /** A package of the base. */
-export function installed(id: string, fields: Fields & { flags?: string[]; state?: string } = {}): InstalledPackage {
+export function installed(
+  id: string,
+  fields: Fields & { flags?: string[]; state?: string } = {},
+): InstalledPackage {
   return {
     ...record(id, fields),
     want: 'install',
