@@ -80,7 +80,8 @@ function run(command: string, args: string[]): Buffer {
   return execFileSync(command, args, { maxBuffer: MAX_TAR_BYTES, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-async function readTar(bytes: Uint8Array): Promise<TreeEntry[]> {
+/** The entries of a tar: files, directories, links; anything else is left out. */
+export async function readTar(bytes: Uint8Array): Promise<TreeEntry[]> {
   const entries: TreeEntry[] = [];
   const reader = extract();
   Readable.from([bytes]).pipe(reader);

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CatalogEntry, KERNEL_MODULES } from './catalog.ts';
 import { fetchDebs } from './deb.ts';
@@ -72,8 +73,15 @@ export function debianNames(entries: readonly CatalogEntry[]): string[] {
 }
 
 /** The applets of a static busybox, by asking it. */
-export function busyboxApplets(busybox: string): Set<string> {
-  return new Set(execFileSync(busybox, ['--list']).toString().trim().split('\n'));
+export function busyboxApplets(busybox: Uint8Array): Set<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'opkg-ostree-busybox-'));
+  const path = join(folder, 'busybox');
+  try {
+    writeFileSync(path, busybox, { mode: 0o755 });
+    return new Set(execFileSync(path, ['--list']).toString().trim().split('\n'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 function specOf(name: string, version: string, release: Release): IpkSpec {

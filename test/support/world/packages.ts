@@ -52,7 +52,7 @@ export function buildPackages(
   const feed = FEED_PACKAGES.map((entry) => buildIpk(make(entry, 'packages')));
   const modules = KERNEL_MODULES.map((kmod) => buildIpk(moduleSpec(kmod, release)));
   const added = release.number === 1 ? [] : feed.filter((ipk) => BASE_ADDED_IN_2.includes(ipk.spec.name));
-  const applets = appletLinks(release, busyboxApplets('/bin/busybox'));
+  const applets = appletLinks(release, busyboxApplets(busyboxOf(debs)));
   const base = BASE_PACKAGES.map((entry) => make(entry, 'base'))
     .map((spec) =>
       withGenerated(spec, {
@@ -71,6 +71,12 @@ export function buildPackages(
 
 function openwrtName(entry: CatalogEntry): string {
   return entry.name ?? entry.deb ?? '';
+}
+
+function busyboxOf(debs: ReadonlyMap<string, Deb>): Uint8Array {
+  const found = debs.get('busybox-static')?.entries.find((entry) => entry.path === 'bin/busybox')?.content;
+  if (found === undefined) throw new Error("Debian's busybox-static has no /bin/busybox");
+  return found;
 }
 
 function withGenerated(spec: IpkSpec, generated: Readonly<Record<string, IpkSpec['data']>>): IpkSpec {

@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { buildRoot } from './build-root.ts';
 import { fetchDebs } from './deb.ts';
@@ -52,6 +62,7 @@ export interface RootfsOptions {
 }
 
 const FORMAT = 1;
+const KEPT_WORLDS = 4;
 const worldKey = fixtureKey('world');
 
 /** The world, built once for these sources and Debian packages and kept below .cache/world. */
@@ -90,9 +101,21 @@ async function buildInto(folder: string, debCache: string): Promise<void> {
     for (const release of RELEASES)
       writeRelease(work, release, buildPackages(debs, release, fixturesFolder, [worldKey]));
     rename(work, folder);
+    dropOldWorlds();
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Sources change often while one works on them; the newest worlds are enough. */
+function dropOldWorlds(): void {
+  const parent = join(cacheFolder, 'world');
+  const worlds = readdirSync(parent).map((name) => ({
+    path: join(parent, name),
+    time: statSync(join(parent, name)).mtimeMs,
+  }));
+  worlds.sort((a, b) => b.time - a.time);
+  for (const world of worlds.slice(KEPT_WORLDS)) rmSync(world.path, { recursive: true, force: true });
 }
 
 /** Another process may have built the same world meanwhile; either one will do. */

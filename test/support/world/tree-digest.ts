@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** One line per entry of a tree (path, type, mode, owner, content's digest or target), but for paths that `except` matches. */
+export function listTree(folder: string, except?: RegExp): string[] {
+  return walk(folder, '').filter((line) => except?.test(line.slice(0, line.indexOf(' '))) !== true);
+}
+
+function walk(root: string, path: string): string[] {
+  const full = join(root, path);
+  const found = lstatSync(full);
+  const facts = `${path === '' ? '.' : path} ${found.mode.toString(8)} ${found.uid}:${found.gid}`;
+  if (found.isSymbolicLink()) return [`${facts} -> ${readlinkSync(full)}`];
+  if (!found.isDirectory())
+    return [`${facts} ${createHash('sha256').update(readFileSync(full)).digest('hex')}`];
+  return [
+    facts,
+    ...readdirSync(full)
+      .sort()
+      .flatMap((name) => walk(root, path === '' ? name : `${path}/${name}`)),
+  ];
+}
