@@ -4,7 +4,7 @@
  * 4-byte units, the data padded likewise; the member `TRAILER!!!` ends an archive. An initramfs may be several
  * archives, compressed or not, one after the other; the next one starts at a multiple of 4.
  */
-import { concat, type RelPath, utf8 } from '../base/index.ts';
+import { compareBytes, concat, type RelPath, utf8 } from '../base/index.ts';
 
 /** A member of an archive; `mode` includes the file type, a symlink's content is its target. */
 export interface CpioMember {
@@ -38,9 +38,11 @@ export function appendInit(initramfs: Uint8Array, init: Uint8Array): Uint8Array 
   return concat([initramfs, padding(initramfs.byteLength), renderCpio(members)]);
 }
 
-/** The file that becomes `/init` of an initramfs: prepare-root, by libostree's name or the short one. */
+/** The file that becomes `/init` of an initramfs: prepare-root itself before what only carries libostree's name for it. */
 export function findPrepareRoot(paths: Iterable<RelPath>): RelPath | undefined {
-  return [...paths].sort().find((path) => /(?:^|\/)(?:ostree-)?prepare-root$/u.test(path));
+  const sorted = [...paths].sort(compareBytes);
+  const named = (name: string) => sorted.find((path) => `/${path}`.endsWith(`/${name}`));
+  return named('prepare-root') ?? named('ostree-prepare-root');
 }
 
 function renderMember(member: CpioMember, inode: number): Uint8Array {

@@ -91,6 +91,7 @@ describe('findPrepareRoot', () => {
   it.each([
     [['usr/lib/ostree/ostree-prepare-root', 'etc/x'], 'usr/lib/ostree/ostree-prepare-root'],
     [['usr/lib/opkg-ostree/prepare-root'], 'usr/lib/opkg-ostree/prepare-root'],
+    [['usr/lib/a/ostree-prepare-root', 'usr/lib/b/prepare-root'], 'usr/lib/b/prepare-root'],
     [['usr/lib/not-prepare-root'], undefined],
   ])('finds it in %j', (paths, expected) => {
     expect(findPrepareRoot(paths.map(toRelPath))).toBe(expected);
