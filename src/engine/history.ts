@@ -6,6 +6,7 @@ import { join } from 'node:path/posix';
 import { crc32 } from 'node:zlib';
 import { appendFileDurable, mkdirDurable, readTextIfExists, writeFileDurable } from '../sys/index.ts';
 import type { Environment } from './environment.ts';
+import { openSession, type Where } from './session.ts';
 
 export type Outcome = 'done' | 'failed' | 'cancelled' | 'interrupted';
 
@@ -92,4 +93,11 @@ export function appendHistory(
 
 function checkOf(body: string): string {
   return crc32(Buffer.from(body)).toString(16).padStart(8, '0');
+}
+
+/** The newest records of a sysroot's stateroot, oldest first; all where `limit` is absent. */
+export function history(where: Where, limit: number | undefined): HistoryRecord[] {
+  const session = openSession(where);
+  const records = readHistory(session.sysroot.varPath(session.stateroot));
+  return limit === undefined ? records : records.slice(Math.max(0, records.length - limit));
 }

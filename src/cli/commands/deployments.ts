@@ -73,13 +73,13 @@ export function deploymentCommands(program: Command, run: RunContext): void {
 
 /** The options of every command that makes a deployment. */
 export function changeOptions(command: Command): Command {
-  return command.option('--dry-run', 'print the plan and stop').option('--reboot', 'reboot when it is done');
+  return command.option('--dry-run', 'print the plan and stop');
 }
 
 const where = (call: Call): engine.Where => ({ sysroot: call.sysroot, stateroot: call.stateroot });
 
 function status(call: Call) {
-  const data = engine.readStatus(where(call), call.env);
+  const data = engine.readStatus(where(call));
   return { json: data, text: renderStatus(data, call.verbose) };
 }
 
@@ -89,7 +89,6 @@ async function deploy(call: Call) {
     dryRun: call.options.flag('dryRun'),
     kargs: call.options.list('karg'),
     kargsNone: call.options.flag('kargNone'),
-    reboot: call.options.flag('reboot'),
   });
   return changeResult(result);
 }
@@ -128,7 +127,7 @@ async function kargs(call: Call) {
     replace: options.list('replace'),
   };
   if (changes.append.length + changes.delete.length + changes.replace.length === 0) {
-    const current = engine.readKargs(where(call), call.env);
+    const current = engine.readKargs(where(call));
     return { json: { kargs: current }, text: [current.join(' ')] };
   }
   const result = await engine.changeKargs(call.env, where(call), {
@@ -140,12 +139,12 @@ async function kargs(call: Call) {
 }
 
 function diff(call: Call) {
-  const data = engine.diffRevisions(where(call), call.env, call.args[0], call.args[1]);
+  const data = engine.diffRevisions(where(call), call.args[0], call.args[1]);
   return { json: data, text: renderDiff(data, call.verbose) };
 }
 
 function history(call: Call) {
-  const records = engine.history(where(call), call.env, call.options.count('limit'));
+  const records = engine.history(where(call), call.options.count('limit'));
   return { json: records, text: renderHistory(records, call.verbose) };
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../base/index.ts';
 import { composeRoot, initSysroot } from '../../engine/index.ts';
-import { addCommand, type Call, collect, newCommand, type RunContext } from '../program.ts';
+import { addCommand, type Call, newCommand, type RunContext } from '../program.ts';
 
 /** compose, sysroot init. */
 export function makingCommands(program: Command, run: RunContext): void {
@@ -26,9 +26,7 @@ export function makingCommands(program: Command, run: RunContext): void {
         .option('--initramfs <file>', 'an initramfs to append our early boot to')
         .option('--target <name>', 'the board family that the commit is for')
         .option('--version <version>', "the commit's version (default: the root's own)")
-        .option('--add-package <package>', 'also install this .ipk; may be repeated', collect)
-        .option('--mode <mode>', 'the mode of a repository that is made')
-        .option('--sign-key <file>', 'sign the commit with this ed25519 secret key'),
+        .option('--mode <mode>', 'the mode of a repository that is made'),
     compose,
   );
   const sysroot = newCommand('sysroot', 'Make a sysroot');
@@ -59,8 +57,6 @@ async function compose({ args, options, env }: Call) {
     ...optional('target'),
     ...optional('version'),
     ...optional('mode'),
-    ...optional('signKey'),
-    addPackages: options.list('addPackage'),
   });
   return {
     json: {

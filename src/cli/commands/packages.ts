@@ -122,7 +122,6 @@ const change = (call: Call): engine.ChangeOptions => ({
   dryRun: call.options.flag('dryRun'),
   cacheOnly: call.options.flag('cacheOnly'),
   downloadOnly: call.options.flag('downloadOnly'),
-  reboot: call.options.flag('reboot'),
 });
 
 async function update(call: Call) {
@@ -134,23 +133,23 @@ async function update(call: Call) {
     text: [
       ...result.feeds.map(
         (feed) =>
-          `${feed.name}: ${feed.packages} packages, ${feed.signedBy === null ? 'not signed' : `signed by ${feed.signedBy}`}`,
+          `${feed.name}: ${feed.packages} packages, ${feed['signed-by'] === null ? 'not signed' : `signed by ${feed['signed-by']}`}`,
       ),
       result.changed ? `New feed snapshot ${result.snapshot.slice(0, 16)}.` : 'The feeds have not changed.',
     ],
   };
 }
 
-function search(call: Call) {
-  const found = engine.searchPackages(where(call), call.env, call.args[0] ?? '');
+async function search(call: Call) {
+  const found = await engine.searchPackages(where(call), call.args[0] ?? '');
   return { json: found, text: found.map(packageLine) };
 }
 
-function list(call: Call) {
+async function list(call: Call) {
   const { options } = call;
   const chosen = (['installed', 'layered', 'upgradable'] as const).filter((name) => options.flag(name));
   if (chosen.length > 1) throw new UsageError('USAGE', 'choose one of --installed, --layered, --upgradable');
-  const found = engine.listPackages(where(call), call.env, chosen[0] ?? 'available', call.args[0]);
+  const found = await engine.listPackages(where(call), chosen[0] ?? 'available', call.args[0]);
   return { json: found, text: found.map(packageLine) };
 }
 
@@ -164,8 +163,8 @@ function packageLine(entry: engine.PackageSummary): string {
   return `${entry.name} - ${version}${state}${summary === '' ? '' : ` - ${summary}`}`;
 }
 
-function info(call: Call) {
-  const found = engine.packageInfo(where(call), call.env, call.args[0] ?? '');
+async function info(call: Call) {
+  const found = await engine.packageInfo(where(call), call.args[0] ?? '');
   const text = found.versions.flatMap((version) => [
     `Package: ${found.name}`,
     `Version: ${version.version}`,
@@ -182,7 +181,7 @@ function info(call: Call) {
 }
 
 function files(call: Call) {
-  const found = engine.packageFiles(where(call), call.env, call.args[0] ?? '');
+  const found = engine.packageFiles(where(call), call.args[0] ?? '');
   return { json: found, text: found.files };
 }
 

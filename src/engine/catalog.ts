@@ -1,0 +1,204 @@
+/** Looking at packages: search, list, info, files. Reads the current feed snapshot and the next deployment's database. */
+import { join } from 'node:path/posix';
+import { type PackageName, RefusedError, toPackageName, toRelPath } from '../base/index.ts';
+import { opkgSource } from '../ipk/index.ts';
+import type { AvailablePackage, Dependency, InstalledPackage, PackageRecord } from '../packages/index.ts';
+import { readTextIfExists } from '../sys/index.ts';
+import type { PackageSummary } from './documents.ts';
+import { loadCurrentSnapshot } from './feed-snapshot.ts';
+import { readTreeState, type TreeState } from './installed.ts';
+import { openSession, requireDeployment, type Where } from './session.ts';
+
+export type ListKind = 'available' | 'installed' | 'layered' | 'upgradable';
+
+/** All that is told of one package. */
+export interface PackageDetails {
+  readonly name: string;
+  readonly versions: readonly VersionDetails[];
+}
+
+export interface VersionDetails {
+  readonly version: string;
+  readonly architecture: string;
+  readonly state: 'layered' | 'base' | 'available';
+  readonly feed: string | null;
+  readonly depends: readonly string[];
+  readonly conflicts: readonly string[];
+  readonly provides: readonly string[];
+  readonly section: string;
+  readonly description: string;
+  readonly 'download-bytes': number | null;
+  readonly 'installed-bytes': number;
+}
+
+interface Catalog {
+  readonly tree: TreeState | undefined;
+  readonly available: ReadonlyMap<PackageName, readonly AvailablePackage[]>;
+}
+
+/** Packages whose name or description holds the text, whatever its case; sorted by name. */
+export async function searchPackages(where: Where, text: string): Promise<PackageSummary[]> {
+  const wanted = text.toLowerCase();
+  const found = summaries(await openCatalog(where)).filter(
+    (entry) => entry.name.toLowerCase().includes(wanted) || entry.description.toLowerCase().includes(wanted),
+  );
+  return found;
+}
+
+/** The packages of that kind whose name fits the pattern (`*` and `?`), sorted by name. */
+export async function listPackages(
+  where: Where,
+  kind: ListKind,
+  pattern: string | undefined,
+): Promise<PackageSummary[]> {
+  const fits = pattern === undefined ? () => true : matcher(pattern);
+  return summaries(await openCatalog(where)).filter((entry) => {
+    if (!fits(entry.name)) return false;
+    if (kind === 'installed') return entry.installed !== null;
+    if (kind === 'layered') return entry.layered;
+    if (kind === 'upgradable') {
+      return entry.installed !== null && opkgSource.compareVersions(entry.version, entry.installed) > 0;
+    }
+    return true;
+  });
+}
+
+/** Every version of a package that is installed or on offer; PACKAGE_UNKNOWN where there is none. */
+export async function packageInfo(where: Where, name: string): Promise<PackageDetails> {
+  const { tree, available } = await openCatalog(where);
+  const wanted = toPackageName(name);
+  const installed = tree?.installed.get(wanted);
+  const offered = available.get(wanted) ?? [];
+  const versions = [
+    ...(installed === undefined ? [] : [installedDetails(installed, tree)]),
+    ...offered.filter((entry) => entry.version !== installed?.version).map(offeredDetails),
+  ];
+  if (versions.length === 0) throw unknownPackage(name);
+  return { name, versions };
+}
+
+/** The files of a package of the next deployment, absolute; PACKAGE_UNKNOWN where it is not installed. */
+export function packageFiles(where: Where, name: string): { name: string; version: string; files: string[] } {
+  const session = openSession(where);
+  const deployment = requireDeployment(session);
+  const wanted = toPackageName(name);
+  const record = readTreeState(session.sysroot.repo, deployment.checksum).installed.get(wanted);
+  if (record === undefined) throw unknownPackage(name);
+  const list = readTextIfExists(join(deployment.path, toRelPath(`usr/lib/opkg/info/${wanted}.list`))) ?? '';
+  return {
+    name,
+    version: record.version,
+    files: list
+      .split('\n')
+      .filter((line) => line !== '')
+      .sort(),
+  };
+}
+
+async function openCatalog(where: Where): Promise<Catalog> {
+  const session = openSession(where);
+  const { repo } = session.sysroot;
+  const tree = session.merge === undefined ? undefined : readTreeState(repo, session.merge.checksum);
+  const snapshot = await loadCurrentSnapshot(repo);
+  const available = new Map<PackageName, AvailablePackage[]>();
+  for (const entry of snapshot?.packages ?? []) {
+    const versions = available.get(entry.name);
+    if (versions === undefined) available.set(entry.name, [entry]);
+    else versions.push(entry);
+  }
+  for (const versions of available.values())
+    versions.sort((a, b) => opkgSource.compareVersions(b.version, a.version));
+  return { tree, available };
+}
+
+function summaries({ tree, available }: Catalog): PackageSummary[] {
+  const names = new Set<PackageName>([...available.keys(), ...(tree?.installed.keys() ?? [])]);
+  return [...names].sort().flatMap((name) => {
+    const installed = tree?.installed.get(name);
+    const newest = available.get(name)?.[0];
+    const shown: PackageRecord | undefined = newest ?? installed;
+    if (shown === undefined) return [];
+    return [
+      {
+        name,
+        version: shown.version,
+        architecture: shown.architecture,
+        feed: newest?.origin.kind === 'feed' ? newest.origin.feed : null,
+        installed: installed?.version ?? null,
+        layered: isLayered(name, tree),
+        description: shown.description,
+      },
+    ];
+  });
+}
+
+function isLayered(name: PackageName, tree: TreeState | undefined): boolean {
+  return tree?.layer?.packages.some((entry) => entry.name === name) ?? false;
+}
+
+function installedDetails(record: InstalledPackage, tree: TreeState | undefined): VersionDetails {
+  return {
+    ...details(record),
+    state: isLayered(record.name, tree) ? 'layered' : 'base',
+    feed: null,
+    'download-bytes': null,
+  };
+}
+
+function offeredDetails(record: AvailablePackage): VersionDetails {
+  const feed = record.origin.kind === 'feed' ? record.origin.feed : null;
+  return { ...details(record), state: 'available', feed, 'download-bytes': record.size };
+}
+
+function details(record: PackageRecord) {
+  return {
+    version: record.version,
+    architecture: record.architecture,
+    depends: record.depends.map(dependencyText),
+    conflicts: record.conflicts.map((relation) => dependencyText([relation])),
+    provides: record.provides.map((provided) => provided.name),
+    section: record.section,
+    description: record.description,
+    'installed-bytes': record.installedSize,
+  };
+}
+
+function dependencyText(dependency: Dependency): string {
+  return dependency
+    .map(({ name, constraint }) =>
+      constraint === undefined ? name : `${name} (${constraint.operator} ${constraint.version})`,
+    )
+    .join(' | ');
+}
+
+/** A matcher for `*` and `?`, linear in the name whatever the pattern. */
+function matcher(pattern: string): (name: string) => boolean {
+  return (name) => {
+    let at = 0;
+    let star = -1;
+    let resume = 0;
+    let index = 0;
+    while (index < name.length) {
+      const wanted = pattern[at];
+      if (wanted === '?' || (wanted === name[index] && wanted !== '*')) {
+        at += 1;
+        index += 1;
+      } else if (wanted === '*') {
+        star = at;
+        resume = index;
+        at += 1;
+      } else if (star >= 0) {
+        at = star + 1;
+        resume += 1;
+        index = resume;
+      } else return false;
+    }
+    return [...pattern.slice(at)].every((rest) => rest === '*');
+  };
+}
+
+function unknownPackage(name: string): RefusedError {
+  return new RefusedError('PACKAGE_UNKNOWN', `no package '${name}'`, {
+    hint: "'opkg-ostree update' fetches the feeds' newest indices, 'opkg-ostree search TEXT' looks through them",
+  });
+}

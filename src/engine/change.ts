@@ -1,0 +1,279 @@
+/**
+ * The one way through for everything that makes a deployment: resolve, stage, finish (docs/architecture.md). An
+ * operation says which wish, base and feeds it wants; this file does the rest, and writes the history.
+ */
+import { type Checksum, isOpkgOstreeError, RefusedError, throwIfAborted } from '../base/index.ts';
+import {
+  deploymentId,
+  finishDeployment,
+  type Origin,
+  renderOrigin,
+  type StagedDeployment,
+  stageDeployment,
+} from '../boot/index.ts';
+import { assemble, type LayeredCommit } from '../layer/index.ts';
+import { dictString } from '../ostree/index.ts';
+import type { Environment } from './environment.ts';
+import { type EtcSummary, summarizeEtc } from './etc-summary.ts';
+import type { FeedSnapshot } from './feed-snapshot.ts';
+import { appendHistory, type HistoryRecord, type Outcome, type ScriptReport } from './history.ts';
+import { readTreeState, type TreeState } from './installed.ts';
+import {
+  downloadPackages,
+  dropDownloads,
+  importAll,
+  knownPackage,
+  localPackages,
+  type Obtained,
+} from './obtain.ts';
+import type { Plan } from './plan.ts';
+import { type Resolution, resolve } from './resolve.ts';
+import { type Session, type Where, withSession } from './session.ts';
+
+/** What every command that makes a deployment can be asked for. */
+export interface ChangeOptions {
+  /** Return the plan and change nothing. */
+  readonly dryRun: boolean;
+  /** Use only packages that are in the cache. */
+  readonly cacheOnly?: boolean;
+  /** Stop when the packages are in the cache. */
+  readonly downloadOnly?: boolean;
+}
+
+export interface ChangeResult {
+  readonly outcome: 'done' | 'unchanged' | 'planned' | 'downloaded';
+  readonly plan: Plan;
+  /** Of the deployment that was made. */
+  readonly deployment: { readonly id: string; readonly checksum: Checksum; readonly path: string } | null;
+  readonly notes: readonly string[];
+  readonly etc: EtcSummary | null;
+  readonly historyId: string | null;
+}
+
+/** What an operation wants; everything else follows from it. */
+export interface Target {
+  /** The next wish. */
+  readonly origin: Origin;
+  /** The base commit, without any layer. */
+  readonly base: Checksum;
+  /** The feeds to solve against; undefined where none has been fetched. */
+  readonly feeds: FeedSnapshot | undefined;
+  /** Architecture to priority, for the solver. */
+  readonly architectures: ReadonlyMap<string, number>;
+  /** Kernel arguments where they differ from those of the merge deployment. */
+  readonly kargs?: readonly string[];
+  readonly skipBroken?: boolean;
+  /** Make a deployment even where the tree would be the same. */
+  readonly force?: boolean;
+  readonly notes?: readonly string[];
+}
+
+/** Runs an operation: `aim` says what is wanted, the rest is resolve, stage and finish, under the sysroot's lock. */
+export function change(
+  env: Environment,
+  where: Where,
+  options: ChangeOptions,
+  aim: (session: Session) => Promise<Target> | Target,
+): Promise<ChangeResult> {
+  return withSession(env, where, async (session) => {
+    env.onProgress({ phase: 'resolve' });
+    const { repo } = session.sysroot;
+    const target = await aim(session);
+    throwIfAborted(env.signal);
+    const { resolution, base } = resolveTarget(session, target);
+    const { plan } = resolution;
+    const result = (outcome: ChangeResult['outcome']): ChangeResult => ({
+      outcome,
+      plan,
+      deployment: null,
+      notes: target.notes ?? [],
+      etc: null,
+      historyId: null,
+    });
+    if (isUnchanged(session, target, resolution)) return result('unchanged');
+    if (options.dryRun) return result('planned');
+    return recorded(env, session, plan, async () => {
+      const obtained = await downloadPackages(repo, resolution.solution, options, env);
+      if (options.downloadOnly === true) {
+        await repo.withTransaction(() => importAll(repo, obtained, env));
+        dropDownloads(repo);
+        return { result: result('downloaded'), scripts: [] };
+      }
+      // One transaction for the packages and the layer: one sync, and nothing stays of a layer that is refused.
+      const layered = await repo.withTransaction(() =>
+        layerTarget(session, resolution, { base, obtained }, env),
+      );
+      dropDownloads(repo);
+      const staged = await stageTarget(
+        session,
+        target,
+        resolution.origin,
+        layered?.commit ?? base.commit,
+        env,
+      );
+      const made = await finishDeployment(session.sysroot, staged, env);
+      return {
+        result: {
+          ...result('done'),
+          deployment: { id: deploymentId(staged), checksum: staged.checksum, path: staged.path },
+          notes: [...(target.notes ?? []), ...scriptNotes(layered)],
+          etc: summarizeEtc(made.etc ?? staged.etc),
+        },
+        scripts: layered?.scripts.map(scriptReport) ?? [],
+      };
+    });
+  });
+}
+
+function resolveTarget(session: Session, target: Target): { resolution: Resolution; base: TreeState } {
+  const { repo } = session.sysroot;
+  const base = readTreeState(repo, target.base);
+  if (base.layer !== undefined) {
+    throw new RefusedError('NOT_BOOTABLE', `${target.base.slice(0, 12)} is a layered commit, not a base`, {
+      hint: `its base is ${base.base}`,
+    });
+  }
+  const { merge } = session;
+  const resolution = resolve({
+    origin: target.origin,
+    base,
+    baseVersion: versionOf(session, target.base),
+    current:
+      merge === undefined
+        ? undefined
+        : { id: merge.id, tree: readTreeState(repo, merge.checksum), origin: merge.origin },
+    feeds: target.feeds,
+    local: localPackages(repo, target.origin),
+    architectures: target.architectures,
+    known: (candidate) => knownPackage(repo, candidate),
+    skipBroken: target.skipBroken ?? false,
+  });
+  return { resolution, base };
+}
+
+function versionOf(session: Session, commit: Checksum): string | undefined {
+  return dictString(session.sysroot.repo.loadCommit(commit).metadata, 'version');
+}
+
+/** True when the deployment that would come out is the one that boots next already. */
+function isUnchanged(session: Session, target: Target, { plan, origin }: Resolution): boolean {
+  const next = session.deployments[0];
+  if (target.force === true || target.kargs !== undefined || next === undefined) return false;
+  const sameTree =
+    plan.base.from === plan.base.to && plan.install.length + plan.remove.length + plan.replace.length === 0;
+  const wishOf = (wish: Origin) => renderOrigin({ ...wish, feeds: { snapshot: undefined }, pinned: false });
+  return sameTree && next.id === session.merge?.id && wishOf(next.origin) === wishOf(origin);
+}
+
+async function layerTarget(
+  session: Session,
+  { origin, solution }: Resolution,
+  parts: { base: TreeState; obtained: Obtained },
+  env: Environment,
+): Promise<LayeredCommit | undefined> {
+  if (solution.install.length === 0 && solution.removed.length === 0) return undefined;
+  const { repo } = session.sysroot;
+  const commits = await importAll(repo, parts.obtained, env);
+  const packages = solution.install.flatMap((entry, index) => {
+    const commit = commits[index];
+    const from = entry.package.origin;
+    return commit === undefined
+      ? []
+      : [{ commit, reason: entry.reason, feed: from.kind === 'feed' ? from.feed : '' }];
+  });
+  env.onProgress({ phase: 'layer', total: packages.length, unit: 'packages' });
+  return assemble(
+    repo,
+    {
+      base: parts.base.commit,
+      packages,
+      remove: solution.removed,
+      replace: solution.replaced.map((entry) => entry.name),
+      // The snapshot is named by the origin. In the commit it would make two routers with the same packages differ.
+      feeds: [],
+      scriptPolicy: 'fail',
+      requested: [...origin.requested, ...origin.requestedLocal.map((entry) => entry.name)].sort(),
+    },
+    env,
+  );
+}
+
+function stageTarget(
+  session: Session,
+  target: Target,
+  origin: Origin,
+  commit: Checksum,
+  env: Environment,
+): Promise<StagedDeployment> {
+  return stageDeployment(
+    session.sysroot,
+    {
+      commit,
+      origin,
+      stateroot: session.stateroot,
+      mergeFrom: session.merge,
+      ...(target.kargs === undefined ? {} : { kargs: target.kargs }),
+    },
+    env,
+  );
+}
+
+function scriptNotes(layered: LayeredCommit | undefined): string[] {
+  const deferred = layered?.scripts.filter((script) => script.scriptClass === 'deferred') ?? [];
+  const waiting = deferred.map(
+    (script) => `the ${script.script} of ${script.package} runs at the first boot`,
+  );
+  return [...(layered?.notes ?? []), ...waiting];
+}
+
+function scriptReport(script: LayeredCommit['scripts'][number]): ScriptReport {
+  return { package: script.package, class: script.scriptClass, status: script.status, output: script.output };
+}
+
+interface Recorded {
+  readonly result: ChangeResult;
+  readonly scripts: readonly ScriptReport[];
+}
+
+/** Runs the part of an operation that writes, and puts how it ended into the history. */
+export async function recorded(
+  env: Environment,
+  session: Session,
+  plan: Plan,
+  body: () => Promise<Recorded>,
+): Promise<ChangeResult> {
+  const varDir = session.sysroot.varPath(session.stateroot);
+  const entry = { from: session.merge?.id ?? null, inputs: plan.basis.inputs, verdict: 'unknown' } as const;
+  try {
+    const { result, scripts } = await body();
+    const record = appendHistory(varDir, env, {
+      ...entry,
+      to: result.deployment?.id ?? null,
+      outcome: 'done',
+      scripts,
+      error: null,
+    });
+    return { ...result, historyId: record.id };
+  } catch (thrown) {
+    noteFailure(varDir, env, entry, thrown);
+    throw thrown;
+  }
+}
+
+/** A failure is recorded where that can be: a disk too full for the record must not hide the error itself. */
+function noteFailure(
+  varDir: string,
+  env: Environment,
+  entry: Pick<HistoryRecord, 'from' | 'inputs' | 'verdict'>,
+  thrown: unknown,
+): void {
+  const error = isOpkgOstreeError(thrown)
+    ? { code: thrown.code, message: thrown.message }
+    : { code: 'INTERNAL', message: String(thrown) };
+  const outcome: Outcome = error.code === 'INTERRUPTED' ? 'cancelled' : 'failed';
+  try {
+    appendHistory(varDir, env, { ...entry, to: null, outcome, scripts: [], error });
+  } catch (recording) {
+    if (!isOpkgOstreeError(recording)) throw recording;
+  }
+}

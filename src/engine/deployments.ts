@@ -1,0 +1,128 @@
+/** Operations on the list of deployments: rollback, set-default, pin, undeploy, cleanup. */
+import {
+  cleanup,
+  type DeploymentItem,
+  finishDeployment,
+  rollbackIndex,
+  stageDeployment,
+  withDefault,
+  withoutDeployment,
+  writeDeployments,
+} from '../boot/index.ts';
+import type { StatusDocument } from './documents.ts';
+import type { Environment } from './environment.ts';
+import { appendHistory } from './history.ts';
+import { retention } from './retention.ts';
+import { openSession, type Session, type Where, withSession } from './session.ts';
+import { statusOf } from './status.ts';
+
+/** The list as it stands afterwards. */
+export interface DeploymentsResult {
+  readonly status: StatusDocument;
+  readonly notes: readonly string[];
+}
+
+/** Makes the previous deployment boot next; with `keepEtc` a new deployment of its tree that takes today's `/etc`. */
+export function rollback(
+  env: Environment,
+  where: Where,
+  options: { readonly keepEtc: boolean },
+): Promise<DeploymentsResult> {
+  return changeList(env, where, async (session) => {
+    const index = rollbackIndex(session.deployments);
+    if (!options.keepEtc) return switchTo(session, withDefault(session.deployments, index), env);
+    const goal = session.sysroot.deploymentAt(index);
+    const staged = await stageDeployment(
+      session.sysroot,
+      {
+        commit: goal.checksum,
+        origin: goal.origin,
+        stateroot: goal.stateroot,
+        kargs: goal.kargs,
+        mergeFrom: session.merge,
+      },
+      env,
+    );
+    const made = await finishDeployment(session.sysroot, staged, env, {
+      cleanup: retention(session.sysroot),
+    });
+    return made.notes;
+  });
+}
+
+/** Makes deployment `index` boot next. */
+export function setDefault(env: Environment, where: Where, index: number): Promise<DeploymentsResult> {
+  return changeList(env, where, (session) => switchTo(session, withDefault(session.deployments, index), env));
+}
+
+/** Keeps a deployment at every cleanup, or no longer. */
+export function setPinned(
+  env: Environment,
+  where: Where,
+  index: number,
+  pinned: boolean,
+): Promise<DeploymentsResult> {
+  return changeList(env, where, (session) => {
+    const deployment = session.sysroot.deploymentAt(index);
+    session.sysroot.setPinned(deployment, pinned);
+    return [`${deployment.id} is ${pinned ? 'pinned' : 'no longer pinned'}`];
+  });
+}
+
+/** Drops deployment `index`; DEPLOYMENT_BOOTED for the running one. */
+export function undeploy(env: Environment, where: Where, index: number): Promise<DeploymentsResult> {
+  return changeList(env, where, async (session) => {
+    await switchTo(session, withoutDeployment(session.deployments, index), env);
+    await cleanup(session.sysroot, env, retention(session.sysroot));
+    return [];
+  });
+}
+
+export interface CleanupResult {
+  readonly freedBytes: number;
+  readonly freedObjects: number;
+  readonly removed: readonly string[];
+}
+
+/** Removes what no deployment needs: leftovers of interrupted runs, unused packages, unreachable objects. */
+export function cleanupSysroot(env: Environment, where: Where): Promise<CleanupResult> {
+  return withSession(env, where, async ({ sysroot }) => {
+    const report = await cleanup(sysroot, env, retention(sysroot));
+    return {
+      freedBytes: report.pruned?.freedBytes ?? 0,
+      freedObjects: report.pruned?.deletedObjects ?? 0,
+      removed: report.removed,
+    };
+  });
+}
+
+async function switchTo(
+  session: Session,
+  list: readonly DeploymentItem[],
+  env: Environment,
+): Promise<string[]> {
+  const written = await writeDeployments(session.sysroot, list, env);
+  return written ? [] : ['nothing to do: the boot order is this one already'];
+}
+
+function changeList(
+  env: Environment,
+  where: Where,
+  body: (session: Session) => Promise<readonly string[]> | readonly string[],
+): Promise<DeploymentsResult> {
+  return withSession(env, where, async (session) => {
+    const from = session.deployments[0]?.id ?? null;
+    const notes = await body(session);
+    const after = openSession(where);
+    appendHistory(session.sysroot.varPath(session.stateroot), env, {
+      from,
+      to: after.deployments[0]?.id ?? null,
+      inputs: null,
+      outcome: 'done',
+      verdict: 'unknown',
+      scripts: [],
+      error: null,
+    });
+    return { status: statusOf(after), notes };
+  });
+}

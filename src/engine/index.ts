@@ -1,0 +1,36 @@
+export {
+  type ListKind,
+  listPackages,
+  type PackageDetails,
+  packageFiles,
+  packageInfo,
+  searchPackages,
+} from './catalog.ts';
+export type { ChangeOptions, ChangeResult } from './change.ts';
+export { type ComposeRootRequest, composeRoot } from './compose.ts';
+export {
+  cleanupSysroot,
+  type DeploymentsResult,
+  rollback,
+  setDefault,
+  setPinned,
+  undeploy,
+} from './deployments.ts';
+export { diffRevisions } from './diff.ts';
+export type {
+  DeploymentDocument,
+  DiffDocument,
+  PackageChange,
+  PackageSummary,
+  StatusDocument,
+} from './documents.ts';
+export type { Environment } from './environment.ts';
+export { updateFeeds } from './feeds.ts';
+export { type HistoryRecord, history } from './history.ts';
+export { install, remove } from './install.ts';
+export { overrideRemove, overrideReset } from './override.ts';
+export type { Plan } from './plan.ts';
+export type { Where } from './session.ts';
+export { readStatus } from './status.ts';
+export { initSysroot } from './sysroot-init.ts';
+export { changeKargs, deploy, readKargs, rebase, upgrade } from './upgrade.ts';

@@ -1,0 +1,146 @@
+import { basename, join } from 'node:path/posix';
+import {
+  isChecksum,
+  type PackageName,
+  ParseError,
+  RefusedError,
+  toPackageName,
+  UsageError,
+} from '../base/index.ts';
+import { carryOrigin } from '../boot/index.ts';
+import { downloadFile } from '../ipk/index.ts';
+import { importPackage, type PackageCommit } from '../layer/index.ts';
+import { exists, makeTempDir, mkdirp, removeTree } from '../sys/index.ts';
+import { aimAt } from './aim.ts';
+import { type ChangeOptions, type ChangeResult, change } from './change.ts';
+import type { Environment } from './environment.ts';
+import { downloadFolder } from './obtain.ts';
+import { requireDeployment, type Session, type Where } from './session.ts';
+import { addRequests, dropRequests, type LocalRequest, parseRequest } from './wish.ts';
+
+export interface InstallRequest extends ChangeOptions {
+  /** NAME, NAME=VERSION, FILE.ipk, or a URL. */
+  readonly requests: readonly string[];
+  /** Requests to drop in the same transaction. */
+  readonly uninstall: readonly string[];
+  readonly idempotent: boolean;
+  /** Accept a URL without a digest. */
+  readonly allowUnsigned: boolean;
+}
+
+/** Layers packages on the base of the merge deployment; names are looked up in the newest feed snapshot. */
+export function install(env: Environment, where: Where, request: InstallRequest): Promise<ChangeResult> {
+  return change(env, where, request, async (session) => {
+    const deployment = requireDeployment(session);
+    const files = request.requests.filter(isPackageFile);
+    const names = request.requests.filter((text) => !isPackageFile(text)).map(parseRequest);
+    const local = await importLocal(session, files, request, env);
+    const dropped = dropRequests(carryOrigin(deployment.origin), request.uninstall.map(toPackageName), {
+      idempotent: request.idempotent,
+      explain: () => "'opkg-ostree status' lists what is requested",
+    });
+    const origin = addRequests(dropped, { requests: names, local, idempotent: request.idempotent });
+    return aimAt(
+      session,
+      {
+        origin,
+        feeds: names.length > 0 ? 'newest' : 'pinned',
+        fetch: names.length > 0 && request.cacheOnly !== true,
+      },
+      env,
+    );
+  });
+}
+
+/** True for what opkg takes for a file or URL: the ending decides (opkg.md section 1), a URL's fragment apart. */
+function isPackageFile(text: string): boolean {
+  return isUrl(text) || /\.(?:ipk|opk|deb)$/u.test(text);
+}
+
+function isUrl(text: string): boolean {
+  return /^https?:\/\//u.test(text);
+}
+
+/** Imports the files that the admin gave; each becomes a request that is pinned by its digest. */
+async function importLocal(
+  session: Session,
+  files: readonly string[],
+  request: InstallRequest,
+  env: Environment,
+): Promise<LocalRequest[]> {
+  if (files.length === 0) return [];
+  const { repo } = session.sysroot;
+  mkdirp(downloadFolder(repo), 0o700);
+  const scratch = makeTempDir('local-', downloadFolder(repo));
+  try {
+    const paths: string[] = [];
+    for (const file of files)
+      paths.push(isUrl(file) ? await fetchPackage(file, scratch, request, env) : localFile(file));
+    return await repo.withTransaction(async () => {
+      const commits: PackageCommit[] = [];
+      for (const path of paths) commits.push(await importPackage(repo, path, {}, env));
+      return commits.map(localRequest);
+    });
+  } finally {
+    removeTree(scratch);
+  }
+}
+
+function localFile(path: string): string {
+  if (exists(path)) return path;
+  throw new UsageError('USAGE', `there is no file ${path}`, {
+    hint: 'a name without .ipk is looked up in the feeds',
+  });
+}
+
+async function fetchPackage(
+  text: string,
+  folder: string,
+  request: InstallRequest,
+  env: Environment,
+): Promise<string> {
+  const [url = '', fragment = ''] = text.split('#');
+  const digest = fragment.startsWith('sha256=') ? fragment.slice('sha256='.length).toLowerCase() : '';
+  if (digest === '' && !request.allowUnsigned) {
+    throw new RefusedError('UNTRUSTED_URL', `nothing vouches for ${url}`, {
+      hint: 'add #sha256=DIGEST to the URL, or give --allow-unsigned',
+    });
+  }
+  if (digest !== '' && !isChecksum(digest))
+    throw new UsageError('USAGE', `'${digest}' is not a SHA-256 digest`);
+  const path = join(folder, basename(new URL(url).pathname) || 'package.ipk');
+  await downloadFile({ url, path, ...(digest !== '' && isChecksum(digest) ? { sha256: digest } : {}) }, env);
+  return path;
+}
+
+function localRequest({ record, sha256 }: PackageCommit): LocalRequest {
+  return { name: record.name, version: record.version, architecture: record.architecture, sha256 };
+}
+
+export interface RemoveRequest extends ChangeOptions {
+  readonly names: readonly string[];
+  readonly idempotent: boolean;
+}
+
+/** Drops requests; what only they needed goes with them, as the layer is built anew. Needs no network. */
+export function remove(env: Environment, where: Where, request: RemoveRequest): Promise<ChangeResult> {
+  return change(env, where, request, (session) => {
+    const deployment = requireDeployment(session);
+    const names = request.names.map(packageName);
+    const origin = dropRequests(carryOrigin(deployment.origin), names, {
+      idempotent: request.idempotent,
+      explain: (name) =>
+        `'opkg-ostree override remove ${name}' hides a package of the base; 'opkg-ostree status' lists the requests`,
+    });
+    return aimAt(session, { origin, feeds: 'pinned', fetch: false }, env);
+  });
+}
+
+function packageName(text: string): PackageName {
+  try {
+    return toPackageName(text);
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    throw new UsageError('USAGE', `'${text}' is not a package name`);
+  }
+}

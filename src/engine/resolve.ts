@@ -1,0 +1,200 @@
+/** The pure half of every change: wish, base and feeds in; a plan, or a refusal that names every blocker, out. */
+import { type Checksum, type PackageName, RefusedError, sha256Hex, utf8 } from '../base/index.ts';
+import { type Origin, renderOrigin } from '../boot/index.ts';
+import { opkgSource } from '../ipk/index.ts';
+import {
+  type AvailablePackage,
+  type Blocker,
+  type Solution,
+  type SolveRequest,
+  solve,
+} from '../packages/index.ts';
+import type { FeedSnapshot } from './feed-snapshot.ts';
+import type { TreeState } from './installed.ts';
+import type { Plan, PlannedInstall, ScriptClass } from './plan.ts';
+import { parseRequest } from './wish.ts';
+
+export interface ResolveInput {
+  /** The wish that is to be met. */
+  readonly origin: Origin;
+  readonly base: TreeState;
+  readonly baseVersion: string | undefined;
+  /** What the next deployment follows. */
+  readonly current: { readonly id: string; readonly tree: TreeState; readonly origin: Origin } | undefined;
+  readonly feeds: FeedSnapshot | undefined;
+  /** The pinned package files of the wish. */
+  readonly local: readonly AvailablePackage[];
+  readonly architectures: ReadonlyMap<string, number>;
+  /** What is known of a package without downloading it. */
+  readonly known: (candidate: AvailablePackage) => KnownPackage | undefined;
+  /** Set requests aside that cannot be met instead of refusing. */
+  readonly skipBroken: boolean;
+}
+
+/** A package that is in the cache already. */
+export interface KnownPackage {
+  readonly scripts: ScriptClass;
+  /** The services that its init scripts enable. */
+  readonly services: readonly string[];
+}
+
+export interface Resolution {
+  /** The wish with inactive and suspended requests told apart and the feed snapshot named. */
+  readonly origin: Origin;
+  readonly solution: Solution;
+  readonly plan: Plan;
+}
+
+/** Meets the wish; RefusedError with every blocker in its details where that cannot be. */
+export function resolve(input: ResolveInput): Resolution {
+  const { solution, suspended } = solveWish(input);
+  const origin: Origin = {
+    ...input.origin,
+    inactive: solution.inactive,
+    suspended,
+    feeds: { snapshot: input.feeds?.id ?? input.origin.feeds.snapshot },
+  };
+  return { origin, solution, plan: planOf(input, origin, solution) };
+}
+
+function solveWish(input: ResolveInput): { solution: Solution; suspended: readonly string[] } {
+  let active = input.origin.requested;
+  const suspended: string[] = [];
+  for (;;) {
+    const result = solve(universeOf(input), requestOf(input, active));
+    if (result.kind === 'solved') return { solution: result, suspended };
+    const broken = input.skipBroken ? active.filter((text) => isBlocked(text, result.blockers)) : [];
+    if (broken.length === 0) throw refusal(result.blockers);
+    suspended.push(...broken);
+    active = active.filter((text) => !broken.includes(text));
+  }
+}
+
+function isBlocked(request: string, blockers: readonly Blocker[]): boolean {
+  const { name } = parseRequest(request);
+  return blockers.some((blocker) => parseRequest(blocker.package.split(' ')[0] ?? '').name === name);
+}
+
+function universeOf(input: ResolveInput) {
+  return {
+    installed: [...input.base.installed.values()],
+    available: input.feeds?.packages ?? [],
+    architectures: input.architectures,
+    source: opkgSource,
+  };
+}
+
+function requestOf(input: ResolveInput, active: readonly string[]): SolveRequest {
+  const { overrides } = input.origin;
+  return {
+    install: active.map((text) => withConstraint(text)),
+    local: input.local,
+    remove: overrides.remove,
+    replace: overrides.replace.map((text) => withConstraint(text)),
+    held: overrides.hold,
+    recommends: true,
+  };
+}
+
+function withConstraint(text: string) {
+  const { name, version } = parseRequest(text);
+  return version === undefined ? { name } : { name, constraint: { operator: '=' as const, version } };
+}
+
+/** One error for all blockers: the first one's code decides, the rest are in the details. */
+function refusal(blockers: readonly Blocker[]): RefusedError {
+  const first = blockers[0];
+  const code =
+    blockers.every((blocker) => blocker.code === first?.code) && first !== undefined
+      ? first.code
+      : 'UNSATISFIABLE';
+  const message = blockers.map((blocker) => blocker.text).join('; ');
+  return new RefusedError(code, message, {
+    ...(first === undefined ? {} : { hint: first.remedy }),
+    details: { blockers: blockers.map(({ code: _code, ...shown }) => shown) },
+  });
+}
+
+function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
+  const before = new Map(input.current?.tree.layer?.packages.map((entry) => [entry.name, entry]));
+  const after = new Map(solution.install.map((entry) => [entry.package.name, entry]));
+  const added = solution.install.filter(
+    ({ package: wanted }) => before.get(wanted.name)?.sha256 !== wanted.sha256,
+  );
+  const fresh = added.filter(({ package: wanted }) => input.known(wanted) === undefined);
+  const install = added.map((entry) => plannedInstall(input, entry));
+  const current = input.current;
+  const basis = {
+    deployment: current?.id ?? null,
+    feeds: input.feeds?.id ?? null,
+    base: input.base.commit,
+    inputs: sha256Hex(
+      utf8(
+        JSON.stringify([
+          input.base.commit,
+          ...[...after.values()].map((entry) => entry.package.sha256).sort(),
+        ]),
+      ),
+    ),
+  };
+  const total = (size: (candidate: AvailablePackage) => number) =>
+    fresh.reduce((sum, entry) => sum + size(entry.package), 0);
+  const downloads = total((candidate) => (candidate.origin.kind === 'feed' ? candidate.size : 0));
+  return {
+    id: sha256Hex(utf8(JSON.stringify(basis)), utf8(renderOrigin(origin))),
+    basis,
+    base: { from: current?.tree.base ?? null, to: input.base.commit, version: input.baseVersion ?? null },
+    install: install.filter((entry) => !before.has(entry.name)),
+    remove: removedFrom(before, after),
+    replace: install.flatMap(({ name, version }) => {
+      const from = before.get(name)?.version;
+      return from === undefined ? [] : [{ name, from, to: version }];
+    }),
+    inactive: solution.inactive,
+    suspended: origin.suspended as PackageName[],
+    services: servicesOf(
+      input,
+      added.map((entry) => entry.package),
+    ),
+    'download-bytes': downloads,
+    'flash-bytes': total((candidate) => candidate.installedSize || candidate.size),
+    'boot-bytes': 0,
+    'temporary-bytes': downloads,
+    etc: null,
+  };
+}
+
+function plannedInstall(input: ResolveInput, entry: Solution['install'][number]): PlannedInstall {
+  const { package: wanted, reason } = entry;
+  const known = input.known(wanted);
+  return {
+    name: wanted.name,
+    version: wanted.version,
+    arch: wanted.architecture,
+    feed: wanted.origin.kind === 'feed' ? wanted.origin.feed : 'local',
+    reason,
+    'download-bytes': known === undefined && wanted.origin.kind === 'feed' ? wanted.size : 0,
+    'installed-bytes': wanted.installedSize,
+    scripts: known?.scripts ?? 'unknown',
+  };
+}
+
+interface LayeredVersion {
+  readonly name: PackageName;
+  readonly version: string;
+  readonly sha256: Checksum;
+}
+
+function removedFrom(
+  before: ReadonlyMap<PackageName, LayeredVersion>,
+  after: ReadonlyMap<PackageName, unknown>,
+) {
+  return [...before.values()]
+    .filter(({ name }) => !after.has(name))
+    .map(({ name, version }) => ({ name, version }));
+}
+
+function servicesOf(input: ResolveInput, packages: readonly AvailablePackage[]) {
+  const enable = packages.flatMap((candidate) => input.known(candidate)?.services ?? []);
+  return { enable: [...new Set(enable)].sort(), disable: [] };
+}

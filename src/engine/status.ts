@@ -1,0 +1,83 @@
+import { join } from 'node:path/posix';
+import { type Deployment, renderLocalPackage } from '../boot/index.ts';
+import { readLayerMetadata } from '../layer/index.ts';
+import { dictString } from '../ostree/index.ts';
+import { fileSystemSpace } from '../sys/index.ts';
+import type { DeploymentDocument, StatusDocument } from './documents.ts';
+import { healthOf } from './health.ts';
+import { openSession, type Session, type Where } from './session.ts';
+
+/** The deployments of a sysroot as json.md's `status`. */
+export function readStatus(where: Where): StatusDocument {
+  return statusOf(openSession(where));
+}
+
+/** The status of a session that is open already. */
+export function statusOf(session: Session): StatusDocument {
+  const { sysroot, deployments } = session;
+  const booted = deployments.find((deployment) => deployment.booted);
+  const next = deployments[0];
+  const rollback = rollbackOf(deployments);
+  return {
+    api: 1,
+    booted: booted?.id ?? null,
+    next: next?.id ?? null,
+    deployments: deployments.map((deployment) =>
+      deploymentDocument(session, deployment, deployment === rollback),
+    ),
+    job: null,
+    'free-bytes': fileSystemSpace(sysroot.path).free,
+    'boot-free-bytes': fileSystemSpace(join(sysroot.path, 'boot')).free,
+    'reboot-required': booted !== undefined && next !== undefined && booted.id !== next.id,
+  };
+}
+
+/** What a rollback would boot: the first of the next one's stateroot behind it. */
+function rollbackOf(deployments: readonly Deployment[]): Deployment | undefined {
+  const next = deployments[0];
+  return deployments.find((deployment, index) => index > 0 && deployment.stateroot === next?.stateroot);
+}
+
+function deploymentDocument(
+  session: Session,
+  deployment: Deployment,
+  isRollback: boolean,
+): DeploymentDocument {
+  const { repo } = session.sysroot;
+  const commit = repo.loadCommit(deployment.checksum);
+  const layer = readLayerMetadata(commit);
+  const { origin } = deployment;
+  return {
+    id: deployment.id,
+    index: deployment.index,
+    stateroot: deployment.stateroot,
+    serial: deployment.serial,
+    checksum: deployment.checksum,
+    'base-checksum': layer?.base ?? deployment.checksum,
+    origin: origin.refspec ?? deployment.checksum,
+    version: deployment.version ?? null,
+    timestamp: new Date(commit.timestamp * 1000).toISOString(),
+    booted: deployment.booted,
+    staged: false,
+    pinned: deployment.pinned,
+    rollback: isRollback,
+    packages: layer?.packages.map((entry) => entry.name) ?? [],
+    'requested-packages': origin.requested,
+    'requested-local-packages': origin.requestedLocal.map(renderLocalPackage),
+    'inactive-packages': origin.inactive,
+    'suspended-packages': origin.suspended,
+    'base-removals': origin.overrides.remove,
+    'base-replacements': [
+      ...origin.overrides.replace,
+      ...origin.overrides.replaceLocal.map(renderLocalPackage),
+    ],
+    'kernel-release': dictString(commit.metadata, 'ostree.linux') ?? null,
+    kargs: deployment.kargs,
+    signatures: [],
+    health: healthOf(session.sysroot.path, deployment),
+    'etc-conflicts': 0,
+    'script-warnings': layer?.scriptWarnings.length ?? 0,
+    'unique-bytes': null,
+    path: deployment.path,
+  };
+}

@@ -1,0 +1,163 @@
+import { type Checksum, isChecksum, RefusedError, toRefName, UsageError } from '../base/index.ts';
+import {
+  carryOrigin,
+  changeKargs as changedKargs,
+  defaultKargs,
+  newOrigin,
+  type Origin,
+} from '../boot/index.ts';
+import { exists } from '../sys/index.ts';
+import { type Aim, aimAt } from './aim.ts';
+import { type ChangeOptions, type ChangeResult, change, type Target } from './change.ts';
+import { composeRoot } from './compose.ts';
+import type { Environment } from './environment.ts';
+import { readTreeState } from './installed.ts';
+import { newestCommit } from './remote.ts';
+import { openSession, requireDeployment, type Session, type Where } from './session.ts';
+import { isPlain } from './wish.ts';
+
+export interface UpgradeRequest extends ChangeOptions {
+  /** Keep the base. */
+  readonly packagesOnly: boolean;
+  readonly allowDowngrade: boolean;
+  /** Set requests aside that cannot be met on the new base. */
+  readonly skipBroken: boolean;
+}
+
+/** The newest commit of the branch as the base, the newest packages, the same wish. */
+export function upgrade(env: Environment, where: Where, request: UpgradeRequest): Promise<ChangeResult> {
+  return change(env, where, request, async (session) => {
+    const deployment = requireDeployment(session);
+    const origin = carryOrigin(deployment.origin);
+    const current = readTreeState(session.sysroot.repo, deployment.checksum).base;
+    const base = request.packagesOnly ? current : await newestCommit(session, followedBranch(origin), env);
+    if (!request.allowDowngrade) refuseOlder(session, current, base);
+    const retried: Origin = { ...origin, requested: [...origin.requested] };
+    const target = await aimAt(session, { origin: retried, base, ...feedsFor(origin, request) }, env);
+    return { ...target, skipBroken: request.skipBroken };
+  });
+}
+
+export interface RebaseRequest extends ChangeOptions {
+  /** A branch, or the path of an OpenWrt root. */
+  readonly target: string;
+  readonly kernel?: string;
+  readonly kernelRelease?: string;
+}
+
+/** Another branch, or an OpenWrt root as the new base; same wish. */
+export async function rebase(env: Environment, where: Where, request: RebaseRequest): Promise<ChangeResult> {
+  const branch = exists(request.target) ? await importRoot(env, where, request) : request.target;
+  return change(env, where, request, async (session) => {
+    const origin = { ...carryOrigin(requireDeployment(session).origin), refspec: toRefName(branch) };
+    const base = await newestCommit(session, toRefName(branch), env);
+    return aimAt(session, { origin, base, ...feedsFor(origin, request) }, env);
+  });
+}
+
+async function importRoot(env: Environment, where: Where, request: RebaseRequest): Promise<string> {
+  const session = openSession(where);
+  const name =
+    request.target
+      .split('/')
+      .filter((part) => part !== '')
+      .at(-1) ?? '';
+  const branch = `rootfs/${name
+    .replace(/\.(?:tar|tar\.gz|tgz)$/u, '')
+    .replace(/[^\w.-]/gu, '_')
+    .replace(/^[.-]/u, '_')}`;
+  await composeRoot(env, {
+    rootfs: request.target,
+    repo: session.sysroot.repo.path,
+    branch,
+    ...(request.kernel === undefined ? {} : { kernel: request.kernel }),
+    ...(request.kernelRelease === undefined ? {} : { kernelRelease: request.kernelRelease }),
+    ...(session.sysroot.target === undefined ? {} : { target: session.sysroot.target.id }),
+  });
+  return branch;
+}
+
+export interface DeployRequest extends ChangeOptions {
+  readonly rev: string;
+  /** Kernel arguments to append. */
+  readonly kargs: readonly string[];
+  /** Start without the previous deployment's arguments. */
+  readonly kargsNone: boolean;
+}
+
+/** A deployment of a branch or commit; keeps the wish of the merge deployment. */
+export function deploy(env: Environment, where: Where, request: DeployRequest): Promise<ChangeResult> {
+  return change(env, where, request, async (session) => {
+    const { merge } = session;
+    const carried = merge === undefined ? newOrigin(undefined) : carryOrigin(merge.origin);
+    const pinned = isChecksum(request.rev);
+    const base = pinned ? request.rev : await newestCommit(session, toRefName(request.rev), env);
+    if (!session.sysroot.repo.hasObject('commit', base)) {
+      throw new RefusedError('OSTREE_REF_NOT_FOUND', `the repository has no commit ${base}`, {
+        hint: "'opkg-ostree repo refs' lists the branches",
+      });
+    }
+    const origin: Origin = pinned
+      ? { ...carried, overrideCommit: base }
+      : { ...carried, refspec: toRefName(request.rev) };
+    const target = await aimAt(session, { origin, base, feeds: 'pinned', fetch: !isPlain(origin) }, env);
+    return { ...target, force: true, ...deployKargs(session, request) };
+  });
+}
+
+function deployKargs(session: Session, request: DeployRequest): { kargs?: readonly string[] } {
+  if (request.kargs.length === 0 && !request.kargsNone) return {};
+  const start = request.kargsNone ? [] : currentKargs(session);
+  return { kargs: changedKargs(start, { append: request.kargs }) };
+}
+
+export interface KargsRequest extends ChangeOptions {
+  readonly append: readonly string[];
+  readonly delete: readonly string[];
+  readonly replace: readonly string[];
+}
+
+/** The same tree with other kernel arguments. */
+export function changeKargs(env: Environment, where: Where, request: KargsRequest): Promise<ChangeResult> {
+  return change(env, where, request, async (session): Promise<Target> => {
+    const deployment = requireDeployment(session);
+    const aim: Aim = { origin: carryOrigin(deployment.origin), feeds: 'pinned', fetch: false };
+    return { ...(await aimAt(session, aim, env)), kargs: changedKargs(deployment.kargs, request) };
+  });
+}
+
+/** The kernel arguments that the next deployment would get, without those that each switch writes. */
+export function readKargs(where: Where): readonly string[] {
+  return currentKargs(openSession(where));
+}
+
+function currentKargs({ merge, sysroot }: Session): readonly string[] {
+  return merge?.kargs ?? (sysroot.target === undefined ? [] : defaultKargs(sysroot.target));
+}
+
+function feedsFor(origin: Origin, options: ChangeOptions): Pick<Aim, 'feeds' | 'fetch'> {
+  if (isPlain(origin)) return { feeds: 'newest', fetch: false };
+  return options.cacheOnly === true ? { feeds: 'newest', fetch: false } : { feeds: 'fresh', fetch: true };
+}
+
+function followedBranch(origin: Origin) {
+  if (origin.refspec !== undefined) return toRefName(origin.refspec);
+  throw new UsageError('USAGE', 'the deployment follows no branch', {
+    hint: "choose one with 'opkg-ostree rebase REF'",
+  });
+}
+
+/** Refuses a base that is older than the present one: a mirror that serves yesterday's branch undoes fixes. */
+function refuseOlder(session: Session, current: Checksum, next: Checksum): void {
+  const { repo } = session.sysroot;
+  const [now, then] = [repo.loadCommit(current), repo.loadCommit(next)].map((commit) => commit.timestamp);
+  if (now === undefined || then === undefined || then >= now) return;
+  const date = (seconds: number) => new Date(seconds * 1000).toISOString();
+  throw new RefusedError(
+    'DOWNGRADE_REFUSED',
+    `the branch's commit of ${date(then)} is older than the base of ${date(now)}`,
+    {
+      hint: 'give --allow-downgrade if that is what you want',
+    },
+  );
+}
