@@ -42,7 +42,8 @@ export function recordFrom(field: FieldReader, options: RecordOptions = {}): Pac
   if (text === undefined) throw controlError("the field 'Package' is missing");
   const name = toPackageName(text);
   try {
-    const depends = [field('Pre-Depends'), field('Depends')].filter((value) => value !== undefined);
+    const before = field('Pre-Depends');
+    const after = field('Depends') ?? '';
     const list = (key: string) => parseDependencies(field(key) ?? '', options.cache);
     const relations = (key: string) => parseRelations(field(key) ?? '', options.cache);
     return {
@@ -55,7 +56,7 @@ export function recordFrom(field: FieldReader, options: RecordOptions = {}): Pac
         'architecture',
         options.partial,
       ),
-      depends: parseDependencies(depends.join(','), options.cache),
+      depends: parseDependencies(before === undefined ? after : `${before},${after}`, options.cache),
       recommends: list('Recommends'),
       suggests: list('Suggests'),
       conflicts: relations('Conflicts'),
