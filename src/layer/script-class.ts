@@ -13,7 +13,7 @@ export type ScriptClass = 'native' | 'sandboxed' | 'deferred';
 /** One script that is not native, and why. */
 export interface ClassifiedScript {
   /** The control member: `preinst`, `postinst`, `postinst-pkg`. */
-  readonly member: string;
+  readonly member: InstallMember;
   readonly scriptClass: Exclude<ScriptClass, 'native'>;
   readonly reason: string;
 }
@@ -26,6 +26,9 @@ export interface ScriptClassification {
 
 /** The members that an installation runs, in order. `prerm` and `postrm` never run: a tree is built anew instead. */
 export const installMembers = ['preinst', 'postinst', 'postinst-pkg'] as const;
+
+/** One of them. */
+export type InstallMember = (typeof installMembers)[number];
 
 /** A script longer than this is not looked into; it runs in the sandbox. */
 const maxScanned = 256 * 1024;
@@ -102,14 +105,16 @@ export function classifyScripts(members: ReadonlyMap<string, Uint8Array>): Scrip
   for (const member of installMembers) {
     const bytes = members.get(member);
     const found = bytes === undefined ? undefined : classifyScript(member, bytes);
-    if (found !== undefined) scripts.push(found);
+    // A postinst of its own calls postinst-pkg, or never does: default_postinst is what sources it.
+    const within = member === 'postinst-pkg' && scripts.some((s) => s.member === 'postinst');
+    if (found !== undefined && !within) scripts.push(found);
   }
   if (scripts.length === 0) return { scriptClass: 'native', scripts };
   const deferred = scripts.some((s) => s.scriptClass === 'deferred');
   return { scriptClass: deferred ? 'deferred' : 'sandboxed', scripts };
 }
 
-function classifyScript(member: string, bytes: Uint8Array): ClassifiedScript | undefined {
+function classifyScript(member: InstallMember, bytes: Uint8Array): ClassifiedScript | undefined {
   if (bytes.byteLength > maxScanned)
     return { member, scriptClass: 'sandboxed', reason: 'a very long script' };
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');

@@ -132,6 +132,11 @@ export async function runSandboxed<T>(
   }
 }
 
+/** Resolves after so many milliseconds. */
+export function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
 function result<T>(
   kind: SandboxResult<T>['kind'],
   fields: { status?: number; setup?: string; output: string; value?: T },

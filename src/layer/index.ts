@@ -1,0 +1,32 @@
+export { assemble } from './assemble.ts';
+export { firstBootPath } from './deferred.ts';
+export { type ImportOptions, importPackage } from './import-package.ts';
+export {
+  inputsDigest,
+  type LayerMember,
+  type LayerMetadata,
+  layerVersion,
+  readLayerMetadata,
+} from './layer-metadata.ts';
+export {
+  findPackageCommit,
+  type PackageCommit,
+  packageRef,
+  packageRefPrefix,
+  unpackVersion,
+} from './package-commit.ts';
+export type { FileConflict } from './place-files.ts';
+export {
+  type ClassifiedScript,
+  classifyScripts,
+  type ScriptClass,
+  type ScriptClassification,
+} from './script-class.ts';
+export type {
+  FeedSnapshot,
+  LayeredCommit,
+  LayerPackage,
+  LayerReason,
+  LayerSpec,
+  ScriptRun,
+} from './spec.ts';
