@@ -133,7 +133,6 @@ async function kargs(call: Call) {
   const result = await engine.changeKargs(call.env, where(call), {
     ...changes,
     dryRun: options.flag('dryRun'),
-    reboot: options.flag('reboot'),
   });
   return changeResult(result);
 }

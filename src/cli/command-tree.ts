@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import { deploymentCommands } from './commands/deployments.ts';
+import { makingCommands } from './commands/making.ts';
+import { packageCommands } from './commands/packages.ts';
+import { newProgram, type RunContext } from './program.ts';
+
+/** The whole program: what runs, and what the manual page and the completions are made from. */
+export function buildProgram(run: RunContext): Command {
+  const program = newProgram();
+  deploymentCommands(program, run);
+  packageCommands(program, run);
+  makingCommands(program, run);
+  return program;
+}
