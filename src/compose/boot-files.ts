@@ -1,10 +1,9 @@
 /** The early-boot edits of a base (openwrt-platform.md A.3, boot-facts.md 4.1), made on the tree as a value. */
-import { basename } from 'node:path/posix';
 import { compareBytes, ParseError, type RelPath, textOf, toRelPath } from '../base/index.ts';
-import { mapPath } from '../state/index.ts';
+import { enableLinks, mapPath, parseInitScript, type ServiceLink } from '../state/index.ts';
 import { putNode, rootFile, rootSymlink, runtimeOfTree, type Tree } from './tree.ts';
 
-/** A file of ours; `mode` holds permission bits only. */
+/** A file of ours. It becomes 0755 or 0644, by whether `mode` lets anybody run it: a umask must not reach the commit. */
 export interface BootFile {
   readonly mode: number;
   readonly content: Uint8Array;
@@ -48,22 +47,19 @@ export function applyBootFiles(tree: Tree, bootFiles: ReadonlyMap<RelPath, BootF
     if (tree.get(path)?.type === 'directory') {
       throw new ParseError('ROOTFS_INVALID', `not an OpenWrt root: '${path}' is a directory`);
     }
-    putNode(tree, path, rootFile(file.content, file.mode & 0o7777));
+    putNode(tree, path, rootFile(file.content, (file.mode & 0o111) === 0 ? 0o644 : 0o755));
     replaced.add(path);
-    for (const link of serviceLinks(path, file)) putNode(tree, link.path, rootSymlink(link.target));
+    for (const { path: link, target } of serviceLinks(path, file)) {
+      putNode(tree, toRelPath(`usr/etc/${link}`), rootSymlink(target));
+    }
   }
   return replaced;
 }
 
-/** The links by which rc.d starts and stops an init script of ours: START and STOP are literal there. */
-function serviceLinks(path: RelPath, file: BootFile): { readonly path: RelPath; readonly target: string }[] {
-  if (!path.startsWith('usr/etc/init.d/')) return [];
-  const name = basename(path);
-  const text = textOf(file.content);
-  return (['START', 'STOP'] as const).flatMap((word) => {
-    const number = new RegExp(`^${word}=(\\d{1,2})\\s*$`, 'mu').exec(text)?.[1];
-    if (number === undefined) return [];
-    const prefix = word === 'START' ? 'S' : 'K';
-    return [{ path: toRelPath(`usr/etc/rc.d/${prefix}${number}${name}`), target: `../init.d/${name}` }];
-  });
+/** The links by which rc.d starts and stops an init script of ours. */
+function serviceLinks(path: RelPath, file: BootFile): readonly ServiceLink[] {
+  const name = /^usr\/etc\/init\.d\/([^/]+)$/u.exec(path)?.[1];
+  if (name === undefined) return [];
+  const script = parseInitScript(textOf(file.content));
+  return script === 'computed' ? [] : enableLinks(name, script);
 }

@@ -3,7 +3,8 @@
  * what they replace stops being owned by anybody else. Edited as text of single bytes, so that every paragraph that is
  * not ours stays byte for byte what it was.
  */
-import { compareBytes, type RelPath, sha256Hex, utf8 } from '../base/index.ts';
+import { type RelPath, sha256Hex, utf8 } from '../base/index.ts';
+import { renderFileList } from '../ipk/index.ts';
 import { mapPath, runtimePath } from '../state/index.ts';
 import type { MappedBootFile } from './boot-files.ts';
 import type { AlternativePriority } from './clash.ts';
@@ -27,7 +28,7 @@ export function registerBootPackage(
   status: Uint8Array | undefined,
   pkg: BootPackage,
 ): Map<RelPath, Uint8Array> {
-  const paths = [...pkg.files.values()].map((file) => `/${file.listed}`).sort(compareBytes);
+  const listed = [...pkg.files.values()].map((file) => file.listed);
   const conffiles = [...pkg.files].filter(([path]) => path.startsWith('usr/etc/config/'));
   const size = [...pkg.files.values()].reduce((sum, file) => sum + file.content.byteLength, 0);
   const head = `Package: ${bootPackage}\nVersion: ${pkg.version}\n`;
@@ -41,7 +42,7 @@ export function registerBootPackage(
   const files = new Map<RelPath, Uint8Array>();
   files.set(statusPath, appendParagraph(status, paragraph));
   files.set(infoPath('control'), utf8(control));
-  files.set(infoPath('list'), utf8(paths.map((path) => `${path}\n`).join('')));
+  files.set(infoPath('list'), utf8(renderFileList(listed)));
   if (conffiles.length > 0) {
     const names = conffiles.map(([, file]) => `/${file.listed}\n`);
     files.set(infoPath('conffiles'), utf8(names.join('')));

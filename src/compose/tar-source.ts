@@ -9,13 +9,13 @@ import {
   type RelPath,
   throwIfAborted,
 } from '../base/index.ts';
+import { readTar, type TarEntry, type TarOptions } from '../ipk/index.ts';
 import { close, fstat, open, read, statIfExists } from '../sys/index.ts';
-import { EntryCollector, isCaptured, rootLimits, type ScannedRoot } from './entries.ts';
+import { EntryCollector, isCaptured, type RawEntry, rootLimits, type ScannedRoot } from './entries.ts';
 import type { RootSource } from './source.ts';
-import { parseTarHeader, tarBlock } from './tar-header.ts';
-import { readTar, type TarMember } from './tar-reader.ts';
 
 const chunkSize = 128 * 1024;
+const headerSize = 512;
 
 /** Reads the archive; ParseError ROOTFS_INVALID where it is none. */
 export function tarSource(path: string): RootSource {
@@ -53,11 +53,28 @@ async function scanTar(path: string, ctx: OperationContext): Promise<ScannedRoot
   return { entries: collector.finish(), captured };
 }
 
+interface TarMember {
+  readonly entry: RawEntry;
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+const tarOptions: TarOptions = {
+  maxEntries: rootLimits.entries,
+  maxTotal: rootLimits.totalSize,
+  codes: {
+    malformed: 'ROOTFS_INVALID',
+    truncated: 'ROOTFS_INVALID',
+    tooLarge: 'ROOTFS_INVALID',
+    type: 'ROOTFS_INVALID',
+    name: 'ROOTFS_INVALID',
+  },
+};
+
 async function* members(path: string, ctx: OperationContext): AsyncGenerator<TarMember> {
   try {
-    for await (const member of readTar(chunksOf(path, ctx))) {
+    for await (const entry of readTar(chunksOf(path, ctx), { ...tarOptions, what: path })) {
       throwIfAborted(ctx.signal);
-      yield member;
+      yield { entry: rawEntry(path, entry), content: entry.content };
     }
   } catch (error) {
     if (isOpkgOstreeError(error) || !isZlibError(error)) throw error;
@@ -66,6 +83,27 @@ async function* members(path: string, ctx: OperationContext): AsyncGenerator<Tar
       hint: 'fetch or make the archive again',
     });
   }
+}
+
+const types = {
+  file: 'file',
+  directory: 'directory',
+  symlink: 'symlink',
+  hardlink: 'hardlink',
+  'character-device': 'device',
+  'block-device': 'device',
+  fifo: 'fifo',
+} as const satisfies Record<TarEntry['type'], RawEntry['type']>;
+
+function rawEntry(archive: string, entry: TarEntry): RawEntry {
+  const { name: path, link: target, uid, gid, mode, mtime, size, pax } = entry;
+  // A sparse file's bytes are not the ones that are stored.
+  if ([...pax.keys()].some((key) => key.startsWith('GNU.sparse.'))) {
+    throw new ParseError('ROOTFS_INVALID', `${archive}: '${path}' is a sparse file`, {
+      hint: 'make the archive without --sparse',
+    });
+  }
+  return { path, type: types[entry.type], uid, gid, mode, mtime, size, target, xattrs: [] };
 }
 
 async function* chunksOf(path: string, ctx: OperationContext): AsyncGenerator<Uint8Array> {
@@ -103,25 +141,16 @@ async function* fileChunks(path: string, ctx: OperationContext): AsyncGenerator<
 /** What the first bytes say; the name of a file does not matter. */
 function sniff(path: string): 'gzip' | 'tar' {
   if (statIfExists(path)?.isFile() !== true) throw unreadable(path, 'is no file');
-  const block = new Uint8Array(tarBlock);
+  const start = Buffer.alloc(headerSize);
   const fd = open(path, 'r');
-  let length = 0;
   try {
-    length = read(fd, block, 0, tarBlock, 0);
+    read(fd, start, 0, headerSize, 0);
   } finally {
     close(fd);
   }
-  if (block[0] === 0x1f && block[1] === 0x8b) return 'gzip';
-  if (length === tarBlock && isHeader(block)) return 'tar';
+  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
+  if (start.toString('latin1', 257, 262) === 'ustar') return 'tar';
   throw unreadable(path, "is neither a tar archive nor a gzip'd one");
-}
-
-function isHeader(block: Uint8Array): boolean {
-  try {
-    return parseTarHeader(block) !== undefined;
-  } catch {
-    return false;
-  }
 }
 
 async function readWhole(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
