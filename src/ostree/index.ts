@@ -1,7 +1,12 @@
+export * from './checkout.ts';
+export * from './commit-tree.ts';
+export * from './diff.ts';
 export * from './file-header.ts';
 export type { FileObject } from './file-object.ts';
+export * from './fsck.ts';
 export * from './gvariant.ts';
 export * from './keyfile.ts';
+export * from './log.ts';
 export * from './mutable-tree.ts';
 export {
   type Attributes,
@@ -13,6 +18,8 @@ export {
   type Xattr,
 } from './object-fields.ts';
 export * from './objects.ts';
+export * from './prune.ts';
+export * from './pull-local.ts';
 export { listAliases, writeAlias } from './refs.ts';
 export type { RepoMode, RepoSettings } from './repo-config.ts';
 export * from './repository.ts';

@@ -121,6 +121,18 @@ export class Repository {
     return this.#parent?.findObject(type, checksum);
   }
 
+  /**
+   * A file object's path that a hard link may be made of: in this repository, or in a parent of the same mode.
+   * Undefined where it can only be read; OSTREE_OBJECT_MISSING where it is nowhere.
+   */
+  linkSource(checksum: Checksum): string | undefined {
+    const path = this.#transaction?.find('file', checksum) ?? this.objectPath('file', checksum);
+    if (lstatIfExists(path) !== undefined) return path;
+    if (this.#parent === undefined) throw missing('file', checksum);
+    const inherited = this.#parent.linkSource(checksum);
+    return this.#parent.mode === this.mode ? inherited : undefined;
+  }
+
   /** Where the object lies, or would. */
   objectPath(type: ObjectType, checksum: Checksum): string {
     return `${this.path}/objects/${objectName(type, checksum, this.mode)}`;
@@ -187,6 +199,16 @@ export class Repository {
     if (paths.size === 0) return;
     const found = readXattrs(paths.keys(), this.mode === 'bare-user' ? bareUserXattr : undefined);
     for (const [path, checksum] of paths) this.#xattrs.set(checksum, found.get(path) ?? []);
+  }
+
+  /** True when `loadFile` of the file starts no process for its attributes. */
+  knowsFile(checksum: Checksum): boolean {
+    return (
+      this.mode === 'archive' ||
+      this.mode === 'bare-user-only' ||
+      this.#xattrs.has(checksum) ||
+      this.#transaction?.find('file', checksum) !== undefined
+    );
   }
 
   /** The commit's detached metadata; empty where there is none. */

@@ -80,14 +80,32 @@ export class Staging {
 
   /**
    * Moves the objects to `objects/`, flushed before the first and the folders after the last. An object that came
-   * to be there meanwhile is left alone; detached metadata alone is replaced.
+   * to be there meanwhile is left alone; detached metadata alone is replaced. Commits come after everything else is
+   * durable: a power cut must not leave a commit that looks whole and is not.
    */
   publish(fsync: boolean): void {
     if (this.#path === undefined || this.#names.size === 0) return;
     if (fsync) syncFileSystem(this.#path);
+    const names = [...this.#names];
+    this.#move(
+      names.filter((name) => !isCommit(name)),
+      fsync,
+    );
+    this.#move(names.filter(isCommit), fsync);
+  }
+
+  /** Removes the directory and all that is still in it. */
+  remove(): void {
+    if (this.#path !== undefined) removeTree(this.#path);
+    this.#path = undefined;
+    this.#names.clear();
+    this.#folders.clear();
+  }
+
+  #move(names: readonly string[], fsync: boolean): void {
     const objects = `${this.#repoPath}/objects`;
     const touched = new Set<string>();
-    for (const name of this.#names) {
+    for (const name of names) {
       const to = `${objects}/${name}`;
       if (!name.endsWith('.commitmeta') && lstatIfExists(to) !== undefined) continue;
       const folder = dirname(to);
@@ -100,14 +118,6 @@ export class Staging {
     fsyncDirectory(objects);
   }
 
-  /** Removes the directory and all that is still in it. */
-  remove(): void {
-    if (this.#path !== undefined) removeTree(this.#path);
-    this.#path = undefined;
-    this.#names.clear();
-    this.#folders.clear();
-  }
-
   #root(): string {
     if (this.#path !== undefined) return this.#path;
     const boot = readTextIfExists(bootIdPath)?.trim() ?? 'unknown';
@@ -117,6 +127,10 @@ export class Staging {
     this.#path = path;
     return path;
   }
+}
+
+function isCommit(name: string): boolean {
+  return name.endsWith('.commit');
 }
 
 /** Staging directories that lie in the repository, of living transactions or of killed ones. */

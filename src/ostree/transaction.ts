@@ -6,7 +6,7 @@ import {
   RefusedError,
   sha256Hex,
 } from '../base/index.ts';
-import { unlinkIfExists, writeFile } from '../sys/index.ts';
+import { errnoOf, link, unlinkIfExists, writeFile } from '../sys/index.ts';
 import { writePlain } from './content-writer.ts';
 import { encodeDict, type VariantDict } from './gvariant.ts';
 import type { Attributes } from './object-fields.ts';
@@ -30,6 +30,11 @@ export interface Transaction {
   writeCommit(commit: Commit): Checksum;
   /** Stores a metadata object's bytes as they are, under `expected` where given (then their hash must agree). */
   writeMetadata(type: 'dirtree' | 'dirmeta' | 'commit', bytes: Uint8Array, expected?: Checksum): Checksum;
+  /**
+   * Takes an object of another repository of the same mode by hard link; false where the file system or its rules do
+   * not allow it. The content is trusted.
+   */
+  linkObject(type: ObjectType, checksum: Checksum, path: string): boolean;
   /** Replaces the detached metadata of a commit. */
   writeDetachedMetadata(commit: Checksum, dict: VariantDict): void;
   writeFile(attributes: Attributes, content: Uint8Array): Checksum;
@@ -100,6 +105,16 @@ export class OpenTransaction implements Transaction {
     writePlain(this.#staging.pathFor(name), bytes);
     this.#staging.add(name);
     return checksum;
+  }
+
+  linkObject(type: ObjectType, checksum: Checksum, path: string): boolean {
+    this.#assertOpen();
+    if (this.#host.hasObject(type, checksum)) return true;
+    const name = this.#name(type, checksum);
+    if (!linkWithin(path, this.#staging.pathFor(name))) return false;
+    if (type === 'commit') this.#commits.push(checksum);
+    this.#staging.add(name);
+    return true;
   }
 
   writeDetachedMetadata(commit: Checksum, dict: VariantDict): void {
@@ -188,4 +203,15 @@ function wrongChecksum(type: ObjectType, expected: Checksum, actual: Checksum): 
   return new ParseError('OSTREE_OBJECT_CORRUPT', `${type} ${expected} has the content of ${actual}`, {
     details: { type, expected, actual },
   });
+}
+
+/** Makes the hard link; false where it cannot be had: other file system, too many links, protected hard links. */
+function linkWithin(from: string, to: string): boolean {
+  try {
+    link(from, to);
+    return true;
+  } catch (error) {
+    if (['EXDEV', 'EMLINK', 'EPERM', 'EACCES'].includes(errnoOf(error) ?? '')) return false;
+    throw error;
+  }
 }
