@@ -10,6 +10,7 @@ export default defineConfig({
       suite('unit', ['test/**/*.test.ts'], ['test/interop/**', 'test/main/**', 'test/e2e/**'], 30_000),
       suite('interop', ['test/interop/**/*.test.ts'], [], 120_000),
       suite('main', ['test/main/**/*.test.ts'], [], 180_000),
+      suite('e2e', ['test/e2e/**/*.test.ts'], [], 300_000),
     ],
   },
 });

@@ -189,7 +189,7 @@ give_up() {
 	else
 		log "$1: cannot rewrite the boot entries for $back"
 	fi
-	reboot
+	/sbin/reboot
 }
 
 # $1 seconds for `opkg-ostree confirm`; it clears the trial, and that is what is looked for.

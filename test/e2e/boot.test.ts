@@ -1,0 +1,269 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import {
+  checkImage,
+  extractImage,
+  firstEntryOptions,
+  readImageFile,
+  run,
+  TestSysroot,
+} from './support/disk.ts';
+import { type FixtureOptions, staticBusybox, writeFixtureRoot } from './support/fixture-root.ts';
+import { findKernel } from './support/kernel.ts';
+import { Machine } from './support/machine.ts';
+
+const kernel = findKernel();
+const obstacle = (() => {
+  if ('missing' in kernel) return kernel.missing;
+  if (process.getuid?.() !== 0) return 'needs root';
+  return staticBusybox() === undefined ? 'busybox-static is not installed' : undefined;
+})();
+const logs = fileURLToPath(new URL('../../.cache/e2e/', import.meta.url));
+const work = mkdtempSync(join(tmpdir(), 'opkg-ostree-e2e-'));
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+const machines: Machine[] = [];
+afterEach(() => {
+  for (const machine of machines.splice(0)) machine.kill();
+});
+
+let counter = 0;
+
+/** A sysroot with a deployment for each tree; the last one is started first. */
+function sysrootOf(trees: readonly FixtureOptions[], physicalInit = true): TestSysroot {
+  const base = join(work, `disk-${++counter}`);
+  const paths = trees.map((tree, index) => {
+    writeFixtureRoot(join(base, `tree-${index}`), tree);
+    return join(base, `tree-${index}`);
+  });
+  return new TestSysroot(join(base, 'sysroot'), { physicalInit }, paths);
+}
+
+const imageOf = (sysroot: TestSysroot) => sysroot.image(join(work, `${counter}.img`));
+
+/** Starts what the disk's first boot entry says, as a boot loader would. */
+function start(image: string, options: { append?: string; initrd?: string } = {}): Machine {
+  const name = expect.getState().currentTestName?.replaceAll(/[^A-Za-z0-9]+/gu, '-') ?? 'boot';
+  const machine = new Machine({
+    kernel: 'path' in kernel ? kernel.path : '',
+    append: options.append ?? firstEntryOptions(image),
+    image,
+    log: join(logs, `${name}.log`),
+    ...(options.initrd === undefined ? {} : { initrd: options.initrd }),
+  });
+  machines.push(machine);
+  return machine;
+}
+
+const stateOf = (image: string) => readImageFile(image, '/ostree/opkg-ostree/boot-state');
+const reset = 'echo 1 > /proc/sys/kernel/sysrq; echo "FIXTURE CRASHES"; echo b > /proc/sysrq-trigger';
+
+describe.skipIf(obstacle !== undefined)(`early boot${obstacle ? ` (skipped: ${obstacle})` : ''}`, () => {
+  it.each([
+    { from: 'the sysroot', physicalInit: true },
+    { from: "libostree's init=", physicalInit: false },
+  ])(
+    'from $from: / and /usr read-only, /etc, /var, /boot and /sysroot writable',
+    async ({ physicalInit }) => {
+      const machine = start(imageOf(sysrootOf([{ name: 'one' }], physicalInit)));
+      await machine.waitFor(/FIXTURE STARTED one/u);
+      await machine.waitFor(/FIXTURE READY/u);
+      await expectDeploymentMounts(machine);
+    },
+  );
+
+  it('counts the starts of a deployment on trial and finds it good', async () => {
+    const sysroot = sysrootOf([{ name: 'old' }, { name: 'new' }]);
+    const [old = '', fresh = ''] = sysroot.deployments;
+    sysroot.writeState({ pending: fresh, good: old, tries: 3 });
+    const machine = start(imageOf(sysroot));
+    await machine.waitFor(/FIXTURE STARTED new/u);
+    await machine.waitFor(/opkg-ostree: openwrt.* is good: checks passed/u);
+    await machine.waitFor(/FIXTURE READY/u);
+    expect(await machine.run('cat /sysroot/ostree/opkg-ostree/boot-state')).toBe(`format 1\ngood ${fresh}`);
+    expect(await machine.run('dmesg | grep -c "is on trial, 2 more tries"')).toBe('1');
+    expect(await machine.run('cut -d" " -f2- /sysroot/ostree/opkg-ostree/verdicts')).toBe(
+      `${fresh} good checks passed`,
+    );
+  });
+
+  it('goes back for good after as many crashes as there are tries, each a reset without a sync', async () => {
+    const sysroot = sysrootOf([{ name: 'old' }, { name: 'new', broken: reset }]);
+    const [old = '', fresh = ''] = sysroot.deployments;
+    sysroot.writeState({ pending: fresh, good: old, tries: 2 });
+    const image = imageOf(sysroot);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const machine = start(image);
+      await machine.waitFor(/FIXTURE CRASHES/u);
+      await machine.ended();
+    }
+    const last = start(image);
+    await last.waitFor(/was started as often as it may and never found good/u);
+    await last.waitFor(/going back to openwrt/u);
+    await last.ended();
+    expect(stateOf(image)).toContain(`good ${old}\nbad ${fresh}\nreason `);
+
+    const back = start(image);
+    await back.waitFor(/FIXTURE STARTED old/u);
+    await back.waitFor(/FIXTURE READY/u);
+    expect(await back.run('opkg-ostree status')).toMatch(
+      /^\* 0 .*\n.*\n.*\n {5}health {6}good\n {2}1 .*\n.*\n.*\n {5}health {6}bad\n/u,
+    );
+    await back.run('sync; (poweroff -f &)');
+    await back.ended();
+    expect(checkImage(image)).toBeUndefined();
+    expectLibostreeAgrees(image, [old, fresh]);
+  });
+
+  it.each<{ what: string; tree: Partial<FixtureOptions>; says: RegExp }>([
+    { what: 'has no /sbin/init', tree: { without: ['usr/sbin/init'] }, says: /has no \/sbin\/init/u },
+    { what: 'has no place for /sysroot', tree: { without: ['sysroot'] }, says: /has no \/sysroot/u },
+  ])('goes back at once from a deployment that $what', async ({ tree, says }) => {
+    const sysroot = sysrootOf([{ name: 'old' }, { name: 'new', ...tree }]);
+    const [old = '', fresh = ''] = sysroot.deployments;
+    sysroot.writeState({ pending: fresh, good: old, tries: 3 });
+    const image = imageOf(sysroot);
+    const failing = start(image);
+    await failing.waitFor(says);
+    await failing.waitFor(/going back to openwrt/u);
+    await failing.ended();
+    const back = start(image);
+    await back.waitFor(/FIXTURE STARTED old/u);
+  });
+
+  it('goes back from a deployment whose directory is gone', async () => {
+    const sysroot = sysrootOf([{ name: 'old' }, { name: 'new' }]);
+    const [old = '', fresh = ''] = sysroot.deployments;
+    sysroot.writeState({ pending: fresh, good: old, tries: 3 });
+    rmSync(join(sysroot.path, 'ostree/deploy', fresh), { recursive: true });
+    const image = imageOf(sysroot);
+    const failing = start(image);
+    await failing.waitFor(/leads to no deployment/u);
+    await failing.ended();
+    const back = start(image);
+    await back.waitFor(/FIXTURE STARTED old/u);
+    await back.waitFor(/FIXTURE READY/u);
+    await back.run('sync; (poweroff -f &)');
+    await back.ended();
+    expectLibostreeAgrees(image, [old]);
+  });
+
+  it('goes back where a required check fails, and not where a wanted one does', async () => {
+    const failing = '#!/bin/sh\necho no uplink\nexit 1\n';
+    const sysroot = sysrootOf([
+      { name: 'old', files: { 'usr/etc/opkg-ostree/checks.d/wanted/uplink': failing } },
+      { name: 'new', files: { 'usr/etc/opkg-ostree/checks.d/required/uplink': failing } },
+    ]);
+    const [old = '', fresh = ''] = sysroot.deployments;
+    sysroot.writeState({ pending: fresh, good: old, tries: 3 });
+    const image = imageOf(sysroot);
+    const first = start(image);
+    await first.waitFor(/FIXTURE STARTED new/u);
+    await first.waitFor(/checks failed: uplink: going back to openwrt/u);
+    await first.ended();
+    const back = start(image);
+    await back.waitFor(/FIXTURE STARTED old/u);
+    await back.waitFor(/not as wanted:.* uplink/u);
+    await back.waitFor(/FIXTURE READY/u);
+    expect(await back.run('grep -h -e good -e bad /sysroot/ostree/opkg-ostree/boot-state')).toBe(
+      `good ${old}\nbad ${fresh}`,
+    );
+  });
+
+  it('starts the good deployment in the same boot where the loader does not follow the entries', async () => {
+    const sysroot = sysrootOf([{ name: 'old' }, { name: 'new', broken: reset }]);
+    const [old = '', fresh = ''] = sysroot.deployments;
+    sysroot.writeState({ pending: fresh, good: old, tries: 0 });
+    const image = imageOf(sysroot);
+    const append = firstEntryOptions(image);
+    await start(image, { append }).ended();
+    // The old boot links are still there; a loader that kept the old entry uses them.
+    const stubborn = start(image, { append });
+    await stubborn.waitFor(/the boot loader asked for .*; starting openwrt/u);
+    await stubborn.waitFor(/FIXTURE STARTED old/u);
+  });
+
+  it('keeps starting the one deployment there is, whatever its tries', async () => {
+    const sysroot = sysrootOf([{ name: 'only' }]);
+    sysroot.writeState({ pending: sysroot.deployments[0] ?? '', tries: 0 });
+    const machine = start(imageOf(sysroot));
+    await machine.waitFor(/there is no other deployment/u);
+    await machine.waitFor(/FIXTURE STARTED only/u);
+  });
+
+  it('opens a shell on the console with failsafe=, and goes back when that ends', async () => {
+    const sysroot = sysrootOf([{ name: 'old' }, { name: 'new', without: ['usr/sbin/init'] }]);
+    const [old = '', fresh = ''] = sysroot.deployments;
+    sysroot.writeState({ pending: fresh, good: old, tries: 3 });
+    const image = imageOf(sysroot);
+    const machine = start(image, { append: `${firstEntryOptions(image)} failsafe=true` });
+    await machine.waitFor(/failsafe: a shell on the console/u);
+    expect(await machine.run('echo $$')).not.toBe('1');
+    machine.send('exit\n');
+    await machine.waitFor(/going back to openwrt/u);
+    await machine.ended();
+  });
+
+  it('resets /etc at the boot after firstboot, and keeps /var', async () => {
+    const image = imageOf(sysrootOf([{ name: 'one' }]));
+    const first = start(image);
+    await first.waitFor(/FIXTURE READY/u);
+    await first.run(
+      'echo mine > /etc/hosts; echo mine > /etc/.mine; echo kept > /var/lib/kept; firstboot -y; (/sbin/reboot &)',
+    );
+    await first.ended();
+    const second = start(image);
+    await second.waitFor(/factory reset: \/etc becomes \/usr\/etc/u);
+    await second.waitFor(/FIXTURE READY/u);
+    expect(await second.run('cat /etc/hosts /var/lib/kept; ls -A /etc | grep mine')).toBe(
+      '127.0.0.1 localhost\nkept',
+    );
+    expect(await second.run('ls /sysroot/ostree/opkg-ostree/factory-reset')).toMatch(/No such file/u);
+  });
+});
+
+const volatile = [
+  ['run', '/tmp/run'],
+  ['lock', '/tmp/lock'],
+  ['state', '/tmp/state'],
+  ['etc', '/tmp/etc'],
+  ['log', '/tmp/log'],
+  ['tmp', '/tmp/vartmp'],
+  ['opkg-lists', '/tmp/opkg-lists'],
+] as const;
+
+async function expectDeploymentMounts(machine: Machine): Promise<void> {
+  const mounts = (await machine.run('cat /proc/mounts')).split('\n').map((line) => line.split(' '));
+  const access = Object.fromEntries(mounts.map(([, path, , options]) => [path, options?.slice(0, 2)]));
+  expect(access).toMatchObject({
+    '/': 'ro',
+    '/usr': 'ro',
+    '/etc': 'rw',
+    '/var': 'rw',
+    '/boot': 'rw',
+    '/sysroot': 'rw',
+  });
+  expect(mounts.map(([, path]) => path)).not.toContain('/sysroot/dev');
+  expect(mounts.map(([, path]) => path)).not.toContain('/sysroot/proc');
+  expect(await machine.run('touch /x /usr/x')).toMatch(/Read-only file system[\s\S]*Read-only file system/u);
+  expect(await machine.run('touch /etc/x /var/x /sysroot/x /boot/x && echo written')).toBe('written');
+  for (const [name, target] of volatile)
+    expect(await machine.run(`cd /var/${name}; pwd -P; cd /`)).toBe(target);
+  expect(await machine.run('stat -c %a /var/roothome /var/home; cat /var/lib/fixture/seed')).toBe(
+    '700\n755\nseed',
+  );
+  expect(await machine.run('dmesg | grep -c "opkg-ostree: starting openwrt"')).toBe('1');
+  expect(await machine.run('[ -e /run/ostree-booted ] && opkg-ostree status')).toMatch(
+    /^\* 0 {2}Fixture .*\(booted\)\n {5}deployment {2}openwrt\/deploy\/[0-9a-f]{64}\.0/u,
+  );
+}
+
+/** The real ostree lists these deployments, in this order. */
+function expectLibostreeAgrees(image: string, deployments: readonly string[]): void {
+  const dir = extractImage(image, join(work, `extracted-${counter}`));
+  const listed = run('ostree', ['admin', 'status', `--sysroot=${dir}`]).match(/[0-9a-f]{64}\.[0-9]+/gu);
+  expect(listed).toEqual(deployments.map((deployment) => deployment.split('/').at(-1)));
+}

@@ -1,0 +1,115 @@
+/**
+ * A machine under QEMU without KVM: no sleeping, each wait is for a line of its serial console and has a limit. The console is
+ * kept as a log, also when a test passes.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
+import { dirname } from 'node:path';
+
+export interface MachineOptions {
+  readonly kernel: string;
+  readonly initrd?: string;
+  readonly append: string;
+  /** A disk image; the machine sees it as /dev/nvme0n1, which Debian's cloud kernel needs no module for. */
+  readonly image: string;
+  /** Where the console is kept; appended to. */
+  readonly log: string;
+}
+
+export class Machine {
+  /** Everything that the console printed. */
+  output = '';
+  /** Where the next wait begins. */
+  #cursor = 0;
+  #commands = 0;
+  #exited = false;
+  #wake: (() => void)[] = [];
+  readonly #child: ChildProcess;
+  readonly #log: WriteStream;
+
+  constructor(options: MachineOptions) {
+    mkdirSync(dirname(options.log), { recursive: true });
+    this.#log = createWriteStream(options.log, { flags: 'a' });
+    this.#log.write(`\n== ${options.append}\n`);
+    const args = ['-m', '512', '-nographic', '-no-reboot', '-nic', 'none', '-kernel', options.kernel];
+    if (options.initrd !== undefined) args.push('-initrd', options.initrd);
+    args.push('-append', options.append, '-drive', `file=${options.image},format=raw,if=none,id=disk`);
+    args.push('-device', 'nvme,drive=disk,serial=1');
+    this.#child = spawn('qemu-system-x86_64', args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const take = (chunk: Buffer) => {
+      this.output += chunk.toString('latin1').replaceAll('\r', '');
+      this.#log.write(chunk);
+      this.#notify();
+    };
+    this.#child.stdout?.on('data', take);
+    this.#child.stderr?.on('data', take);
+    this.#child.on('close', () => {
+      this.#exited = true;
+      this.#log.end();
+      this.#notify();
+    });
+  }
+
+  /** The match of what the console prints from here on; fails at the limit, or when the machine ends before. */
+  async waitFor(pattern: RegExp, milliseconds = 60_000): Promise<RegExpExecArray> {
+    const until = Date.now() + milliseconds;
+    for (;;) {
+      const match = pattern.exec(this.output.slice(this.#cursor));
+      if (match !== null) {
+        this.#cursor += match.index + match[0].length;
+        return match;
+      }
+      if (this.#exited) throw new Error(`the machine ended before ${pattern}\n${this.#tail()}`);
+      if (!(await this.#change(until))) {
+        throw new Error(`no ${pattern} within ${milliseconds} ms\n${this.#tail()}`);
+      }
+    }
+  }
+
+  send(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** The output of a command on the console's shell, without its last newline. */
+  async run(command: string, milliseconds = 20_000): Promise<string> {
+    const mark = `done-${++this.#commands}`;
+    // The terminal echoes what is typed: the mark is written so that its echo does not look like it.
+    this.send(`echo 'begin'-${mark}; ${command}; echo 'end'-${mark}\n`);
+    await this.waitFor(new RegExp(`begin-${mark}\n`, 'u'), milliseconds);
+    const match = await this.waitFor(new RegExp(`([\\s\\S]*?)\n?end-${mark}\n`, 'u'), milliseconds);
+    return match[1] ?? '';
+  }
+
+  /** Waits until the machine has turned itself off; `reboot` counts. */
+  async ended(milliseconds = 60_000): Promise<void> {
+    const until = Date.now() + milliseconds;
+    while (!this.#exited) {
+      if (!(await this.#change(until)))
+        throw new Error(`still running after ${milliseconds} ms\n${this.#tail()}`);
+    }
+  }
+
+  /** A power cut, as far as the guest's memory goes. */
+  kill(): void {
+    if (!this.#exited) this.#child.kill('SIGKILL');
+  }
+
+  #tail(): string {
+    return this.output.split('\n').slice(-30).join('\n');
+  }
+
+  #notify(): void {
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+
+  /** False when nothing happened until then. */
+  #change(until: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), Math.max(0, until - Date.now()));
+      this.#wake.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+  }
+}
