@@ -74,6 +74,7 @@ label ostree-1
     ).toBe(`kernel_image=/boot/ostree/o-c/vmlinuz-6.6
 bootargs=root=/dev/sda2 quiet ostree=/x/0
 board=x
+
 kernel_image2=/boot/ostree/o-c/vmlinuz-6.6
 ramdisk_image2=/boot/ostree/o-c/i
 bootargs2=root=/dev/sda2 quiet ostree=/x/1

@@ -146,6 +146,9 @@ initrd /ostree/openwrt-${bootcsum}/initramfs-6.6.1.img
       const sysroot = makeMine('generic-uboot');
       const repo = makeTheirs();
       ostree(['config', `--repo=${repo}`, 'set', 'sysroot.bootloader', 'uboot']);
+      fs.mkdirSync(join(theirs, 'boot/loader.0'));
+      fs.writeFileSync(join(theirs, 'boot/loader.0/uEnv.txt'), '');
+      fs.symlinkSync('loader.0', join(theirs, 'boot/loader'));
       fs.symlinkSync('loader/uEnv.txt', join(theirs, 'boot/uEnv.txt'));
       initStateroot(mine, 'lab');
       ostree(['admin', 'os-init', 'lab', `--sysroot=${theirs}`]);

@@ -28,7 +28,7 @@ export interface LoaderFile {
   readonly text: string;
 }
 
-/** A file or symlink below `boot/` that never changes after `sysroot init`. */
+/** A file or symlink below `boot/` that `sysroot init` makes. */
 export type LoaderStub =
   | { readonly path: string; readonly kind: 'file'; readonly text: string }
   | { readonly path: string; readonly kind: 'symlink'; readonly target: string };

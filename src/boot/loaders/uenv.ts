@@ -10,7 +10,12 @@ export const uenvLoader: Loader = {
   id: 'uenv',
   libostree: 'uboot',
   render: (entries) => [{ name: 'uEnv.txt', text: renderUEnv(entries) }],
-  stubs: () => [{ path: 'uEnv.txt', kind: 'symlink', target: 'loader/uEnv.txt' }],
+  stubs: () => [
+    { path: 'uEnv.txt', kind: 'symlink', target: 'loader/uEnv.txt' },
+    // libostree's backend reads the file that it replaces, so an empty one must be there before the first deployment.
+    { path: 'loader.0/uEnv.txt', kind: 'file', text: '' },
+    { path: 'loader', kind: 'symlink', target: 'loader.0' },
+  ],
 };
 
 const maxExtraBytes = 64 * 1024;
@@ -29,8 +34,8 @@ export function renderUEnv(entries: readonly LoaderEntry[]): string {
     set('fdt_file', paths.devicetree);
     set('fdtdir', paths.fdtdir);
     set('bootargs', entryField(entry, 'options') ?? '');
-    if (index === 0 && extraEnvironment !== undefined)
-      lines.push(extraEnvironment.slice(0, maxExtraBytes).replace(/\n$/u, ''));
+    // As it stands, its last line feed too: the real tool leaves an empty line there.
+    if (index === 0 && extraEnvironment !== undefined) lines.push(extraEnvironment.slice(0, maxExtraBytes));
   });
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
