@@ -22,6 +22,8 @@ export interface Served {
 /** A feed server on loopback with ETag, If-None-Match and Range, which counts requests and fails when told to. */
 export class FeedServer {
   readonly requests: Served[] = [];
+  /** How many answers are being held back for ever. */
+  stalled = 0;
   readonly #root: string;
   readonly #server: Server;
   readonly #faults: { readonly ending: string; readonly fault: Fault; left: number }[] = [];
@@ -80,6 +82,7 @@ export class FeedServer {
     if (fault?.kind === 'status') respond(response, fault.status);
     else if (body === undefined) respond(response, 404);
     else serve(request, response, fault?.kind === 'corrupt' ? flipped(body) : body, fault);
+    if (fault?.kind === 'stall') this.stalled += 1;
   }
 
   #takeFault(path: string): Fault | undefined {

@@ -5,9 +5,9 @@
  */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fetchDebs } from './deb.ts';
+import { fetchDebs } from './build/deb.ts';
+import { neededDebs } from './build/packages.ts';
 import { FeedServer } from './feed-server.ts';
-import { neededDebs } from './packages.ts';
 import { prepareRealRoot, realRootPath } from './real-root.ts';
 import { cacheFolder } from './repo-root.ts';
 import { bootableKernel, openWorld, writeRootfs } from './world.ts';

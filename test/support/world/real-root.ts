@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { readTar } from './deb.ts';
-import { file, type TreeEntry } from './entries.ts';
-import { writeFeed } from './feed.ts';
-import { renderTar } from './gnu-tar.ts';
-import { type BuiltIpk, buildIpk, type IpkSpec } from './ipk-builder.ts';
-import { type FixtureKey, fixtureKey } from './usign-key.ts';
+import { readTar } from './build/deb.ts';
+import { file, type TreeEntry } from './build/entries.ts';
+import { writeFeed } from './build/feed.ts';
+import { renderTar } from './build/gnu-tar.ts';
+import { type BuiltIpk, buildIpk, type IpkSpec } from './build/ipk-builder.ts';
+import { type FixtureKey, fixtureKey } from './build/usign-key.ts';
 
 /** A real OpenWrt root, a second version of it made by changing files, and a signed feed for its architecture. */
 export interface RealRoot {

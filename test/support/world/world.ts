@@ -11,18 +11,18 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { buildRoot } from './build-root.ts';
-import { fetchDebs } from './deb.ts';
-import { file } from './entries.ts';
-import { writeFeed } from './feed.ts';
-import { gzip, renderTarEntries, tarEnd } from './gnu-tar.ts';
-import type { BuiltIpk } from './ipk-builder.ts';
-import { debianKernel, fakeKernel } from './kernel.ts';
-import { buildPackages, neededDebs, readDebs } from './packages.ts';
-import { feedFolders, RELEASES, type Release } from './release.ts';
-import { readTree } from './repack.ts';
+import { buildRoot } from './build/build-root.ts';
+import { fetchDebs } from './build/deb.ts';
+import { file } from './build/entries.ts';
+import { writeFeed } from './build/feed.ts';
+import { gzip, renderTarEntries, tarEnd } from './build/gnu-tar.ts';
+import type { BuiltIpk } from './build/ipk-builder.ts';
+import { debianKernel, fakeKernel } from './build/kernel.ts';
+import { buildPackages, neededDebs, readDebs } from './build/packages.ts';
+import { feedFolders, RELEASES, type Release } from './build/release.ts';
+import { readTree } from './build/repack.ts';
+import { type FixtureKey, fixtureKey } from './build/usign-key.ts';
 import { cacheFolder, fixturesFolder, repoRoot } from './repo-root.ts';
-import { type FixtureKey, fixtureKey } from './usign-key.ts';
 
 /** A package of the world, as tests want to know it. */
 export interface WorldPackage {
@@ -171,7 +171,7 @@ function readRelease(folder: string, release: Release): WorldRelease {
 /** A name for what the world is made of: this code, the fixture files, the Debian packages. */
 function cacheName(debs: readonly string[]): string {
   const hash = createHash('sha256').update(`${FORMAT}\n${[...debs].sort().join('\n')}\n`);
-  for (const folder of [fixturesFolder, join(repoRoot, 'test/support/world')]) {
+  for (const folder of [fixturesFolder, join(repoRoot, 'test/support/world/build')]) {
     for (const entry of readTree(folder))
       hash.update(`${entry.path} ${entry.mode}\n`).update(entry.content ?? '');
   }

@@ -179,7 +179,22 @@ export const FEED_PACKAGES: readonly CatalogEntry[] = [
     'libiperf0',
     'libpcap0.8',
   ].map(library),
-  ...['tree', 'htop', 'bc', 'dc', 'file', 'tmux', 'rsync', 'tcpdump', 'ethtool'].map((deb) => ({
+  ...[
+    'tree',
+    'htop',
+    'bc',
+    'dc',
+    'file',
+    'tmux',
+    'rsync',
+    'tcpdump',
+    'ethtool',
+    'ed',
+    'pv',
+    'zip',
+    'dos2unix',
+    'hexedit',
+  ].map((deb) => ({
     deb,
     section: 'utils',
   })),
