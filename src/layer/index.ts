@@ -13,6 +13,7 @@ export {
   type PackageCommit,
   packageRef,
   packageRefPrefix,
+  payloadPath,
   unpackVersion,
 } from './package-commit.ts';
 export type { FileConflict } from './place-files.ts';
