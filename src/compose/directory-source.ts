@@ -48,7 +48,8 @@ function scanDirectory(given: string, ctx: OperationContext): ScannedRoot {
   if (statIfExists(given)?.isDirectory() !== true) throw invalid(`${given} is no directory`);
   const root = realpath(given);
   const capabilities = new Map<string, readonly Xattr[]>();
-  const paths = [...walk(root, ctx)];
+  const warnings: string[] = [];
+  const paths = [...walk(root, warnings, ctx)];
   if (effectiveUser() === 0 && xattrCapability().read) {
     const files = paths.filter(({ stats }) => stats.isFile()).map(({ path }) => join(root, path));
     for (const [path, list] of readXattrs(files, capability)) capabilities.set(path, list);
@@ -62,10 +63,15 @@ function scanDirectory(given: string, ctx: OperationContext): ScannedRoot {
     if (stats.size > rootLimits.capturedFile) throw invalid(`'${path}' is too large`);
     captured.set(clean, readFile(onDisk));
   }
-  return { entries: collector.finish(), captured };
+  return { entries: collector.finish(), captured, warnings };
 }
 
-function* walk(root: string, ctx: OperationContext): Generator<{ path: string; stats: Stats }> {
+function* walk(
+  root: string,
+  warnings: string[],
+  ctx: OperationContext,
+): Generator<{ path: string; stats: Stats }> {
+  const device = lstat(root).dev;
   const pending = [''];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     throwIfAborted(ctx.signal);
@@ -73,6 +79,11 @@ function* walk(root: string, ctx: OperationContext): Generator<{ path: string; s
     const stats = lstat(onDisk);
     yield { path, stats };
     if (!stats.isDirectory()) continue;
+    if (stats.dev !== device) {
+      // A disk below /mnt of a running router is not part of its root.
+      warnings.push(`/${path} is a file system of its own: what it holds is left out`);
+      continue;
+    }
     for (const name of readdir(onDisk)) {
       const child = path === '' ? name : `${path}/${name}`;
       if (name.includes(replacement)) throw invalid(`a name in '/${path}' is not UTF-8`);

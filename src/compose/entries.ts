@@ -53,6 +53,7 @@ export interface ScannedRoot {
   readonly entries: ReadonlyMap<RelPath, RootEntry>;
   /** The bytes of the files that the rules look into. */
   readonly captured: ReadonlyMap<RelPath, Uint8Array>;
+  readonly warnings: readonly string[];
 }
 
 /** Top folders whose content a commit never holds, whatever its type. */

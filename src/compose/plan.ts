@@ -11,7 +11,7 @@ import { applyBootFiles, type BootFiles, mapBootFiles } from './boot-files.ts';
 import { mergeClashes } from './clash.ts';
 import { alternativePriorities, disownPaths, registerBootPackage } from './database.ts';
 import type { ScannedRoot } from './entries.ts';
-import { type KernelRequest, planKernel } from './kernel.ts';
+import { isKernelPath, type KernelPlan, type KernelRequest, planKernel } from './kernel.ts';
 import { type Owner, ownerRule } from './owners.ts';
 import { type Placed, placeEntries } from './place.ts';
 import { readRelease } from './release.ts';
@@ -41,7 +41,7 @@ const yoctoDatabase = 'var/lib/opkg' as RelPath;
 
 /** The plan; ParseError ROOTFS_INVALID or RefusedError ROOTFS_CLASH, NOT_BOOTABLE where there can be none. */
 export function planTree(scanned: ScannedRoot, request: PlanRequest): ComposePlan {
-  const warnings: string[] = [];
+  const warnings = [...scanned.warnings];
   const placement = placeEntries(scanned.entries);
   checkIsRoot(placement.placed);
   warnings.push(...placement.warnings);
@@ -69,6 +69,7 @@ export function planTree(scanned: ScannedRoot, request: PlanRequest): ComposePla
   if (status === undefined) warnings.push('the root has no opkg database: no package of it can be told');
 
   const kernel = planKernel(tree, placement.kernels, request);
+  dropOtherKernels(tree, kernel, warnings);
   for (const [path, content] of kernel?.files ?? []) {
     putNode(tree, path, { type: 'file', uid: 0, gid: 0, mode: 0o644, xattrs: [], content });
   }
@@ -139,6 +140,15 @@ function disownLists(
     if (node?.type !== 'file' || node.content.kind !== 'source') continue;
     const changed = disownPaths(bytes, dropped, replaced);
     if (changed !== undefined) tree.set(path, { ...node, content: { kind: 'bytes', bytes: changed } });
+  }
+}
+
+/** A reader takes the first folder with a `vmlinuz`, in no order: there may be one only. */
+function dropOtherKernels(tree: Tree, kernel: KernelPlan | undefined, warnings: string[]): void {
+  for (const path of [...tree.keys()]) {
+    if (kernel === undefined || !isKernelPath(path) || path.split('/')[3] === kernel.release) continue;
+    tree.delete(path);
+    warnings.push(`/${path} is left out: the kernel is that of ${kernel.release}`);
   }
 }
 

@@ -24,7 +24,7 @@ export function tarSource(path: string): RootSource {
     readFiles: async (wanted, sink, ctx) => {
       const left = new Map(wanted);
       const collector = new EntryCollector(path);
-      for await (const { entry, content } of members(path, ctx)) {
+      for await (const { entry, content } of members(path, 'second', ctx)) {
         const clean = collector.add(entry);
         const size = clean === undefined ? undefined : left.get(clean);
         if (clean === undefined || size === undefined) continue;
@@ -41,7 +41,7 @@ async function scanTar(path: string, ctx: OperationContext): Promise<ScannedRoot
   const collector = new EntryCollector(path);
   const captured = new Map<RelPath, Uint8Array>();
   let capturedTotal = 0;
-  for await (const { entry, content } of members(path, ctx)) {
+  for await (const { entry, content } of members(path, 'first', ctx)) {
     const clean = collector.add(entry);
     if (clean === undefined || entry.type !== 'file' || !isCaptured(clean)) continue;
     capturedTotal += entry.size;
@@ -50,8 +50,10 @@ async function scanTar(path: string, ctx: OperationContext): Promise<ScannedRoot
     }
     captured.set(clean, await readWhole(content));
   }
-  return { entries: collector.finish(), captured };
+  return { entries: collector.finish(), captured, warnings: [] };
 }
+
+type Reading = 'first' | 'second';
 
 interface TarMember {
   readonly entry: RawEntry;
@@ -70,9 +72,9 @@ const tarOptions: TarOptions = {
   },
 };
 
-async function* members(path: string, ctx: OperationContext): AsyncGenerator<TarMember> {
+async function* members(path: string, reading: Reading, ctx: OperationContext): AsyncGenerator<TarMember> {
   try {
-    for await (const entry of readTar(chunksOf(path, ctx), { ...tarOptions, what: path })) {
+    for await (const entry of readTar(chunksOf(path, reading, ctx), { ...tarOptions, what: path })) {
       throwIfAborted(ctx.signal);
       yield { entry: rawEntry(path, entry), content: entry.content };
     }
@@ -106,14 +108,14 @@ function rawEntry(archive: string, entry: TarEntry): RawEntry {
   return { path, type: types[entry.type], uid, gid, mode, mtime, size, target, xattrs: [] };
 }
 
-async function* chunksOf(path: string, ctx: OperationContext): AsyncGenerator<Uint8Array> {
+async function* chunksOf(path: string, reading: Reading, ctx: OperationContext): AsyncGenerator<Uint8Array> {
   if (sniff(path) === 'tar') {
-    yield* fileChunks(path, ctx);
+    yield* fileChunks(path, reading, ctx);
     return;
   }
   const gunzip = createGunzip();
   // Errors of the file reach whoever iterates; the callback only says that they are handled.
-  pipeline(Readable.from(fileChunks(path, ctx)), gunzip, () => undefined);
+  pipeline(Readable.from(fileChunks(path, reading, ctx)), gunzip, () => undefined);
   try {
     yield* gunzip as AsyncIterable<Uint8Array>;
   } finally {
@@ -121,16 +123,27 @@ async function* chunksOf(path: string, ctx: OperationContext): AsyncGenerator<Ui
   }
 }
 
-async function* fileChunks(path: string, ctx: OperationContext): AsyncGenerator<Uint8Array> {
+async function* fileChunks(
+  path: string,
+  reading: Reading,
+  ctx: OperationContext,
+): AsyncGenerator<Uint8Array> {
   const fd = open(path, 'r');
   try {
-    const total = fstat(fd).size;
+    const { size } = fstat(fd);
+    // Progress runs once through both readings.
+    const before = reading === 'first' ? 0 : size;
     for (let done = 0; ; ) {
       const chunk = new Uint8Array(chunkSize);
       const length = read(fd, chunk, 0, chunkSize);
       if (length === 0) return;
       done += length;
-      ctx.onProgress({ phase: 'unpack', done, total: Math.max(done, total), unit: 'bytes' });
+      ctx.onProgress({
+        phase: 'unpack',
+        done: before + Math.min(done, size),
+        total: 2 * size,
+        unit: 'bytes',
+      });
       yield chunk.subarray(0, length);
     }
   } finally {

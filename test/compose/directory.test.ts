@@ -10,6 +10,7 @@ import { bytesOf, newest, rawEntry, smallRoot } from './support.ts';
 
 const isRoot = process.getuid?.() === 0;
 const hasCapabilities = isRoot && spawnSync('getfattr', ['--version']).status === 0;
+const canMount = isRoot && spawnSync('unshare', ['-m', 'true']).status === 0;
 let dir = '';
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'compose-dir-'));
@@ -91,6 +92,21 @@ describe('a directory', () => {
       expect((await entries()).get(toRelPath('bin/busybox'))?.xattrs).toEqual([
         { name: 'security.capability', value: Buffer.from(value.slice(2), 'hex') },
       ]);
+    },
+  );
+
+  it.skipIf(!canMount)(
+    'leaves out what is mounted below it, and says so (skipped where mount is refused)',
+    async () => {
+      execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(dir, 'mnt')]);
+      try {
+        writeFileSync(join(dir, 'mnt/film'), 'x');
+        const found = await directorySource(dir).scan(silentContext);
+        expect([...found.entries.keys()]).not.toContain('mnt/film');
+        expect(found.warnings).toEqual([expect.stringContaining('/mnt is a file system of its own')]);
+      } finally {
+        execFileSync('umount', [join(dir, 'mnt')]);
+      }
     },
   );
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type RelPath, textOf, toRelPath } from '../../src/base/index.ts';
 import type { ComposePlan } from '../../src/compose/plan.ts';
@@ -119,6 +120,24 @@ describe('state', () => {
     const result = plan(rootWith('usr/lib/opkg/lists/base'));
     expect(node(result, 'usr/lib/opkg/lists/base')).toBeUndefined();
     expect(node(result, 'usr/lib/opkg/info/base-files.list')).toBeDefined();
+  });
+});
+
+describe('the plan', () => {
+  it('is the same in any order of the entries', () => {
+    const members = rootWith('bin/mount -> busybox', 'usr/bin/mount', 'root/x', 'var/lib/y').filter(
+      (item) => item.path !== 'var',
+    );
+    const expected = plan(members);
+    const sorted = (result: ComposePlan) => [...result.tree].sort(([a], [b]) => (a < b ? -1 : 1));
+    fc.assert(
+      fc.property(fc.shuffledSubarray(members, { minLength: members.length }), (shuffled) => {
+        const result = plan(shuffled);
+        expect(sorted(result)).toEqual(sorted(expected));
+        expect({ ...result, tree: 0 }).toEqual({ ...expected, tree: 0 });
+      }),
+      { numRuns: 30 },
+    );
   });
 });
 
@@ -321,6 +340,13 @@ describe('the kernel', () => {
     ['a device tree alone', smallRoot, { dtb: kernel }, 'NOT_BOOTABLE'],
   ])('is refused with %s', (_, members, request, code) => {
     expect(() => plan(members, request)).toThrow(expect.objectContaining({ code, hint: expect.any(String) }));
+  });
+
+  it('is one only, whatever else the tree has', () => {
+    const result = plan(rootWith('lib/modules/5.4/vmlinuz'), { kernel, release: '4.14.63' });
+    expect(node(result, 'usr/lib/modules/5.4/vmlinuz')).toBeUndefined();
+    expect(node(result, `${at}/vmlinuz`)).toBeDefined();
+    expect(result.warnings.join()).toContain('5.4/vmlinuz is left out');
   });
 
   it('takes the release that was asked for', () => {

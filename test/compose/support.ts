@@ -58,7 +58,7 @@ export function scanned(members: readonly Member[]): ScannedRoot {
       captured.set(path, bytesOf(item));
     }
   }
-  return { entries: collector.finish(), captured };
+  return { entries: collector.finish(), captured, warnings: [] };
 }
 
 /** A root that is small but whole. */
