@@ -109,9 +109,11 @@ loader_head() {
 
 # $1 the name of the file, $2 the environment that the first deployment adds or nothing, then the entries in boot order.
 render_loader() {
-	local kind=$1 extra=$2
+	local kind=$1 extra=$2 ends=0
 	shift 2
-	$BB awk -v kind="$kind" -v extra="$extra" -v apostrophe="'" '
+	# The file is taken as it is, with a newline behind it, like libostree does: its own last newline makes an empty line.
+	[ -z "$extra" ] || ends=$($BB tail -c 1 "$extra" | $BB wc -l)
+	$BB awk -v kind="$kind" -v extra="$extra" -v ends="$((ends))" -v apostrophe="'" '
 		function below_boot(path) { return path ~ /^\/boot\// ? path : "/boot" path }
 		# A word of GRUB script: plain where nothing in it means anything to its lexer. The kernel needs no quotes of ours.
 		function quoted(word) {
@@ -131,7 +133,7 @@ render_loader() {
 			return result
 		}
 		function grub(i) {
-			printf "%smenuentry %s {\n\tlinux %s%s\n", i > 1 ? "\n" : "", quoted(title[i]), linux[i], grub_words(options[i])
+			printf "%smenuentry %s {\n\tlinux %s%s\n", (i > 1 ? "\n" : ""), quoted(title[i]), linux[i], grub_words(options[i])
 			if (initrds[i] != "") printf "\tinitrd%s\n", initrds[i]
 			if (devicetree[i] != "") printf "\tdevicetree %s\n", devicetree[i]
 			print "}"
@@ -150,7 +152,9 @@ render_loader() {
 			if (devicetree[i] != "") print "fdt_file" suffix "=" devicetree[i]
 			if (fdtdir[i] != "") print "fdtdir" suffix "=" fdtdir[i]
 			print "bootargs" suffix "=" options[i]
-			if (i == 1 && extra != "") while ((getline line < extra) > 0) print line
+			if (i > 1 || extra == "") return
+			while ((getline line < extra) > 0) print line
+			if (ends) print ""
 		}
 		FNR == 1 { n++; title[n] = "OpenWrt" }
 		{

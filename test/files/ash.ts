@@ -1,0 +1,42 @@
+/** Runs the router's scripts with BusyBox ash, their functions sourced and a sysroot of the test's own. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** `files/` of the product. */
+export const productDir = fileURLToPath(new URL('../../files', import.meta.url));
+export const libraryDir = `${productDir}/usr/lib/opkg-ostree`;
+
+/** BusyBox, whose shell and applets a router has; undefined where it is not installed. */
+export const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path));
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a script with boot.sh, switch.sh and report.sh read. */
+export function ash(sysroot: string, script: string, env: Readonly<Record<string, string>> = {}): Outcome {
+  const prelude = `SYSROOT='${sysroot}' BB=${busybox} LIB='${libraryDir}' JSON=\ndie() { echo "$3" >&2; exit "$1"; }\n`;
+  const libraries = ['boot', 'switch', 'report', 'health'].map((name) => `. '${libraryDir}/${name}.sh'\n`);
+  return runAsh(['-c', prelude + libraries.join('') + script], env);
+}
+
+/** Runs a script of the product by its path below files/. */
+export function script(
+  path: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Outcome {
+  return runAsh([`${productDir}/${path}`, ...args], env);
+}
+
+function runAsh(args: readonly string[], env: Readonly<Record<string, string>>): Outcome {
+  const result = spawnSync(busybox ?? 'busybox', ['ash', ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] ?? '', OPKG_OSTREE_LIB: libraryDir, ...env },
+    timeout: 20_000,
+  });
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+}
