@@ -35,12 +35,8 @@ interface Prepared {
   readonly replaced: readonly PackageName[];
   readonly jobs: readonly ScriptJob[];
   readonly deferred: readonly ScriptRun[];
-  /** Services to switch on. */
-  readonly services: readonly {
-    readonly package: PackageName;
-    readonly service: string;
-    readonly order: number;
-  }[];
+  /** Services to switch on without a shell, sorted. */
+  readonly services: readonly string[];
   readonly notes: readonly string[];
 }
 

@@ -47,7 +47,7 @@ const stubLines: readonly RegExp[] = [
 const guardExit = [
   new RegExp(String.raw`^\[ -n ${root} \] && (?:exit|return)(?: 0)?;?$`, 'u'),
   new RegExp(String.raw`^\[ -z ${root} \] \|\| (?:exit|return)(?: 0)?;?$`, 'u'),
-  new RegExp(String.raw`^test -n ${root} && (?:exit|return)(?: 0)?;?$`, 'u'),
+  new RegExp(`^test -n ${root} && (?:exit|return)(?: 0)?;?$`, 'u'),
 ];
 
 const guardBlock: readonly { readonly open: RegExp; readonly close: string }[] = [
@@ -90,7 +90,7 @@ const livePrograms = [
   'crontab',
 ] as const;
 
-const commandStart = String.raw`(?:^|[;&|({]|\$\(|\`|\b(?:then|do|else|if|while|until|exec|eval)\s|!\s)\s*`;
+const commandStart = String.raw`(?:^|[;&|({\x60]|\$\(|\b(?:then|do|else|if|while|until|exec|eval)\s|!\s)\s*`;
 const liveCommand = new RegExp(
   String.raw`${commandStart}(?:/(?:usr/)?s?bin/)?(${livePrograms.join('|')})(?=[\s;&|)]|$)`,
   'u',

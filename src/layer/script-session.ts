@@ -6,6 +6,7 @@ import { join } from 'node:path/posix';
 import { type Checksum, type OperationContext, type PackageName, RefusedError } from '../base/index.ts';
 import { checkout, type MutableTree, type Repository } from '../ostree/index.ts';
 import {
+  effectiveUser,
   expectSuccess,
   makeTempDir,
   mkdirp,
@@ -100,7 +101,7 @@ export class ScriptSession {
     const session = new ScriptSession(repo, makeTempDir('scripts-', parent), options, ctx);
     try {
       prepareSandbox(session.#work, driver);
-      await checkout(repo, root, join(session.#work, 'base'), {}, ctx);
+      await checkout(repo, root, join(session.#work, 'base'), { userMode: effectiveUser() !== 0 }, ctx);
     } catch (error) {
       session.close();
       throw error;
