@@ -20,7 +20,7 @@ import type { ContentSource } from './tree.ts';
 import { writeTree } from './write.ts';
 
 /** An OpenWrt root; an archive's compression is told from its bytes. */
-export type ComposeSource =
+type ComposeSource =
   | { readonly kind: 'directory'; readonly path: string }
   | { readonly kind: 'tar'; readonly path: string };
 

@@ -10,7 +10,7 @@ import type { MappedBootFile } from './boot-files.ts';
 import type { AlternativePriority } from './clash.ts';
 
 /** The package that holds what a base needs to boot and judge itself. */
-export const bootPackage = 'opkg-ostree-boot';
+const bootPackage = 'opkg-ostree-boot';
 
 const statusPath = 'usr/lib/opkg/status' as RelPath;
 const infoFolder = 'usr/lib/opkg/info';

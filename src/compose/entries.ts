@@ -21,7 +21,7 @@ export const rootLimits = {
 } as const;
 
 /** Attributes as a source tells them. */
-export interface EntryAttributes {
+interface EntryAttributes {
   readonly uid: number;
   readonly gid: number;
   /** Permission bits with suid, sgid and sticky; no file type. */

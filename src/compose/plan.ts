@@ -57,15 +57,7 @@ export function planTree(scanned: ScannedRoot, request: PlanRequest): ComposePla
   const release = readRelease(scanned.captured);
   if (release.osRelease !== undefined)
     putNode(tree, 'usr/lib/os-release' as RelPath, rootFile(release.osRelease));
-  const bootFiles = mapBootFiles(request.bootFiles);
-  const replaced = applyBootFiles(tree, bootFiles);
-  const pkg = { version: request.productVersion, installedTime: timestamp, files: bootFiles };
-  for (const [path, bytes] of registerBootPackage(status, pkg)) putNode(tree, path, rootFile(bytes));
-  disownLists(tree, scanned, new Set(merged.dropped), replaced);
-  // Tools that were built for a database in /var find it there.
-  if (scanned.entries.has(yoctoDatabase)) {
-    putNode(tree, `${factoryRoot}/${yoctoDatabase}` as RelPath, rootSymlink(`/${databaseFolder}`));
-  }
+  addBootPackage(tree, scanned, request, { timestamp, dropped: new Set(merged.dropped) });
   if (status === undefined) warnings.push('the root has no opkg database: no package of it can be told');
 
   const kernel = planKernel(tree, placement.kernels, request);
@@ -84,6 +76,26 @@ export function planTree(scanned: ScannedRoot, request: PlanRequest): ComposePla
     timestamp,
     warnings,
   };
+}
+
+/** Our boot files, their package, and a database in which every path has one owner. */
+function addBootPackage(
+  tree: Tree,
+  scanned: ScannedRoot,
+  request: PlanRequest,
+  facts: { readonly timestamp: number; readonly dropped: ReadonlySet<RelPath> },
+): void {
+  const bootFiles = mapBootFiles(request.bootFiles);
+  const replaced = applyBootFiles(tree, bootFiles);
+  const pkg = { version: request.productVersion, installedTime: facts.timestamp, files: bootFiles };
+  for (const [path, bytes] of registerBootPackage(databaseFile(scanned, 'status'), pkg)) {
+    putNode(tree, path, rootFile(bytes));
+  }
+  disownLists(tree, scanned, facts.dropped, replaced);
+  // Tools that were built for a database in /var find it there.
+  if (scanned.entries.has(yoctoDatabase)) {
+    putNode(tree, `${factoryRoot}/${yoctoDatabase}` as RelPath, rootSymlink(`/${databaseFolder}`));
+  }
 }
 
 function checkIsRoot(placed: readonly Placed[]): void {

@@ -49,7 +49,7 @@ export function rawEntry(item: Member): RawEntry {
 }
 
 /** What scanning a source with these members gives. */
-export function scanned(members: readonly Member[]): ScannedRoot {
+function scanned(members: readonly Member[]): ScannedRoot {
   const collector = new EntryCollector('test root');
   const captured = new Map<RelPath, Uint8Array>();
   for (const item of members) {
@@ -112,7 +112,7 @@ export const bootFiles: PlanRequest['bootFiles'] = new Map(
   ]),
 );
 
-export const plainRequest: PlanRequest = {
+const plainRequest: PlanRequest = {
   kernel: undefined,
   dtb: undefined,
   initramfs: undefined,

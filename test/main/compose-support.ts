@@ -17,7 +17,7 @@ export const hasProgram = (name: string): boolean =>
 export const branch = toRefName('openwrt/test/base');
 
 /** The product's own files, as the command puts them into a base. */
-export function productFiles(): Map<RelPath, BootFile> {
+function productFiles(): Map<RelPath, BootFile> {
   const files = new Map<RelPath, BootFile>();
   const walk = (folder: string, prefix: string) => {
     for (const name of readdirSync(folder)) {
