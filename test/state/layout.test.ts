@@ -50,7 +50,7 @@ describe('mapPath', () => {
     'dev/null',
     'sysroot',
     'ostree/repo',
-    'rom/x',
+    'overlay/x',
   ])('forbids %s and says why', (path) => {
     const mapped = mapPath(toRelPath(path));
     expect(mapped.kind).toBe('forbidden');
