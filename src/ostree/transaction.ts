@@ -8,6 +8,7 @@ import {
 } from '../base/index.ts';
 import { errnoOf, link, unlinkIfExists, writeFile } from '../sys/index.ts';
 import { writePlain } from './content-writer.ts';
+import type { KnownAttributes } from './file-object.ts';
 import { encodeDict, type VariantDict } from './gvariant.ts';
 import type { Attributes } from './object-fields.ts';
 import {
@@ -58,6 +59,7 @@ export class OpenTransaction implements Transaction {
   readonly #staging: Staging;
   readonly #files: StagedFiles;
   readonly #commits: Checksum[] = [];
+  readonly #linked = new Set<Checksum>();
   #refs = new Map<RefName, Checksum | undefined>();
   #open = true;
 
@@ -72,9 +74,11 @@ export class OpenTransaction implements Transaction {
     return this.#staging.find(this.#name(type, checksum));
   }
 
-  /** Attributes of a staged file that its inode does not show yet. */
-  attributesOf(checksum: Checksum): Attributes | undefined {
-    return this.#files.attributesOf(checksum);
+  /** What is known of a staged file besides its inode; undefined for a hard link, whose inode shows everything. */
+  attributesOf(checksum: Checksum): KnownAttributes | undefined {
+    if (this.#linked.has(checksum)) return undefined;
+    const attributes = this.#files.attributesOf(checksum);
+    return attributes === undefined ? { xattrs: [] } : { attributes };
   }
 
   writeDirtree(tree: Dirtree): Checksum {
@@ -113,6 +117,7 @@ export class OpenTransaction implements Transaction {
     const name = this.#name(type, checksum);
     if (!linkWithin(path, this.#staging.pathFor(name))) return false;
     if (type === 'commit') this.#commits.push(checksum);
+    else if (type === 'file') this.#linked.add(checksum);
     this.#staging.add(name);
     return true;
   }
