@@ -128,8 +128,9 @@ function deploymentOf(
   };
 }
 
-/** The commit's `version` metadata, as titles and the comparison of lists need it. */
+/** The commit's `version` metadata, as titles and the comparison of lists need it; undefined where the commit is lost. */
 export function commitVersion(repo: Repository, checksum: Deployment['checksum']): string | undefined {
+  if (!repo.hasObject('commit', checksum)) return undefined;
   return dictString(repo.loadCommit(checksum).metadata, 'version');
 }
 

@@ -9,7 +9,15 @@ import {
   refuseTypeConflicts,
   stampEtc,
 } from '../state/index.ts';
-import { lstatIfExists, now, removeTree, rename, tempNameFor, unlinkIfExists } from '../sys/index.ts';
+import {
+  lstatIfExists,
+  now,
+  readdir,
+  removeTree,
+  rename,
+  tempNameFor,
+  unlinkIfExists,
+} from '../sys/index.ts';
 import { entryField } from './bls.ts';
 import { type CleanupOptions, type CleanupReport, cleanup } from './cleanup.ts';
 import { type Deployment, type DeploymentItem, deploymentId } from './deployment.ts';
@@ -98,6 +106,10 @@ function mergeEtc(
   const etc = join(staged.path, 'etc');
   const defaults = join(staged.path, 'usr/etc');
   if (lstatIfExists(defaults) === undefined) return undefined;
+  // What a finalize that was cut short left in a deployment that waits.
+  for (const name of readdir(staged.path)) {
+    if (name.startsWith('.etc.tmp-')) removeTree(join(staged.path, name));
+  }
   let plan: EtcMergePlan | undefined;
   if (merge !== undefined) {
     const currentEtc = join(merge.path, 'etc');

@@ -30,9 +30,11 @@ export interface KernelLayout {
   readonly hasInitramfs: boolean;
 }
 
-/** What the search needs of a tree: a directory on disk or a commit. */
+/** What the search needs of a tree: a directory on disk or a commit. Symlinks are `other` and not followed. */
 export interface KernelTree {
-  list(path: string): { readonly name: string; readonly kind: 'file' | 'dir' | 'other' }[];
+  /** Names in byte order; none where there is no such directory. */
+  list(path: string): readonly string[];
+  kind(path: string): 'file' | 'dir' | 'other' | undefined;
   size(path: string): number;
   read(path: string): Uint8Array;
 }
@@ -43,8 +45,7 @@ const maxDevicetreeDepth = 8;
 export function findKernel(tree: KernelTree): KernelLayout {
   const found = tree
     .list('usr/lib/modules')
-    .filter((entry) => entry.kind === 'dir' && has(tree, `usr/lib/modules/${entry.name}`, 'vmlinuz', 'file'))
-    .map((entry) => entry.name);
+    .filter((name) => tree.kind(`usr/lib/modules/${name}/vmlinuz`) === 'file');
   const release = found[0];
   if (release === undefined || found.length > 1) {
     const what = release === undefined ? 'no kernel' : `several kernels (${found.join(', ')})`;
@@ -60,11 +61,11 @@ export function findKernel(tree: KernelTree): KernelLayout {
     size: tree.size(`${folder}/${from}`),
   });
   const files = [file('linux', 'vmlinuz', `vmlinuz-${release}`)];
-  const initramfs = ['initramfs.img', 'initramfs'].find((name) => has(tree, folder, name, 'file'));
+  const initramfs = ['initramfs.img', 'initramfs'].find((name) => tree.kind(`${folder}/${name}`) === 'file');
   if (initramfs !== undefined) files.push(file('initrd', initramfs, `initramfs-${release}.img`));
-  if (has(tree, folder, 'devicetree', 'file')) {
+  if (tree.kind(`${folder}/devicetree`) === 'file') {
     files.push(file('devicetree', 'devicetree', `devicetree-${release}`));
-  } else if (has(tree, folder, 'dtb', 'dir')) {
+  } else if (tree.kind(`${folder}/dtb`) === 'dir') {
     files.push(...devicetrees(tree, folder, 'dtb', 0));
   }
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
@@ -78,17 +79,15 @@ export function bootChecksum(tree: KernelTree, layout: KernelLayout): Checksum {
   return hexOf(hash.digest());
 }
 
-/** A deployment's folder as a KernelTree; symlinks are not followed. */
+/** A deployment's folder as a KernelTree. */
 export function directoryTree(root: string): KernelTree {
   return {
-    list: (path) =>
-      readdirIfExists(join(root, path))
-        .sort(compareBytes)
-        .map((name) => {
-          const stats = lstatIfExists(join(root, path, name));
-          const kind = stats?.isFile() === true ? 'file' : stats?.isDirectory() === true ? 'dir' : 'other';
-          return { name, kind };
-        }),
+    list: (path) => readdirIfExists(join(root, path)).sort(compareBytes),
+    kind(path) {
+      const stats = lstatIfExists(join(root, path));
+      if (stats === undefined) return undefined;
+      return stats.isFile() ? 'file' : stats.isDirectory() ? 'dir' : 'other';
+    },
     size: (path) => lstatIfExists(join(root, path))?.size ?? 0,
     read: (path) => readFile(join(root, path)),
   };
@@ -101,14 +100,21 @@ export function commitTree(repo: Repository, commit: Checksum): KernelTree {
     const found = tree.lookup(toRelPath(path));
     return found?.kind === 'file' ? repo.loadFile(found.checksum) : undefined;
   };
+  const isDirectory = (path: string) => tree.lookup(toRelPath(path))?.kind === 'dir';
   return {
     list: (path) =>
-      tree.lookup(toRelPath(path))?.kind === 'dir'
-        ? tree.list(toRelPath(path)).map(({ name, kind }) => {
-            const isLink = kind === 'file' && fileAt(`${path}/${name}`)?.target !== undefined;
-            return { name, kind: isLink ? 'other' : kind };
-          })
+      isDirectory(path)
+        ? tree
+            .list(toRelPath(path))
+            .map(({ name }) => name)
+            .sort(compareBytes)
         : [],
+    kind(path) {
+      if (isDirectory(path)) return 'dir';
+      const file = fileAt(path);
+      if (file === undefined) return undefined;
+      return file.target === undefined ? 'file' : 'other';
+    },
     size: (path) => fileAt(path)?.size ?? 0,
     read: (path) => fileAt(path)?.readAll() ?? new Uint8Array(),
   };
@@ -128,16 +134,13 @@ export function listKernelFolders(boot: string): { readonly name: string; readon
   });
 }
 
-function has(tree: KernelTree, folder: string, name: string, kind: 'file' | 'dir'): boolean {
-  return tree.list(folder).some((entry) => entry.name === name && entry.kind === kind);
-}
-
 function devicetrees(tree: KernelTree, folder: string, path: string, depth: number): KernelFile[] {
   if (depth > maxDevicetreeDepth) return [];
-  return tree.list(`${folder}/${path}`).flatMap(({ name, kind }) => {
+  return tree.list(`${folder}/${path}`).flatMap((name) => {
     const at = `${path}/${name}`;
-    if (kind === 'dir') return devicetrees(tree, folder, at, depth + 1);
     const source = `${folder}/${at}`;
+    const kind = tree.kind(source);
+    if (kind === 'dir') return devicetrees(tree, folder, at, depth + 1);
     return kind === 'file' ? [{ role: 'dtb' as const, source, name: at, size: tree.size(source) }] : [];
   });
 }

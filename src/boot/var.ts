@@ -20,6 +20,7 @@ import {
   type Stats,
   symlink,
   tempNameFor,
+  unlinkIfExists,
 } from '../sys/index.ts';
 
 /** Makes the stateroot's `/var` and what every one of them holds. */
@@ -45,7 +46,9 @@ export function installFactory(deployment: string, varPath: string): string[] {
 }
 
 function copyMissing(from: string, to: string, folder: string, made: string[]): void {
-  for (const name of readdirIfExists(join(from, folder)).sort()) {
+  const names = readdirIfExists(join(from, folder)).sort();
+  if (names.length > 0) sweepTemporary(join(to, folder), names);
+  for (const name of names) {
     const path = folder === '' ? name : `${folder}/${name}`;
     const source = lstat(join(from, path));
     const there = lstatIfExists(join(to, path));
@@ -56,6 +59,13 @@ function copyMissing(from: string, to: string, folder: string, made: string[]): 
       continue;
     }
     if (source.isDirectory()) copyMissing(from, to, path, made);
+  }
+}
+
+/** Removes what a copy that was cut short left under its temporary name. */
+function sweepTemporary(folder: string, names: readonly string[]): void {
+  for (const name of readdirIfExists(folder)) {
+    if (names.some((wanted) => name.startsWith(`.${wanted}.tmp-`))) unlinkIfExists(join(folder, name));
   }
 }
 

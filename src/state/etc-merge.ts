@@ -8,23 +8,12 @@
  */
 import { join } from 'node:path/posix';
 import { RefusedError } from '../base/index.ts';
-import {
-  chmod,
-  copyFile,
-  lchown,
-  lstat,
-  lstatIfExists,
-  mkdir,
-  readdir,
-  readlink,
-  removeTree,
-  type Stats,
-  symlink,
-  utimes,
-} from '../sys/index.ts';
+import { lstat, lstatIfExists, mkdir, removeTree } from '../sys/index.ts';
+import { type CopyRun, copyAttributes, copyNode, copyXattrs } from './etc-merge-copy.ts';
 import { type EtcMergePlan, etcEntriesOf, planEtcTrees } from './etc-merge-plan.ts';
 import { readEtcTree } from './etc-merge-tree.ts';
 
+export { copyEtcTree, stampEtc } from './etc-merge-copy.ts';
 export type { EtcClass, EtcMergeEntry, EtcMergePlan } from './etc-merge-plan.ts';
 export { etcEntriesOf, planEtcTrees } from './etc-merge-plan.ts';
 export type { EtcNode, EtcTree } from './etc-merge-tree.ts';
@@ -55,40 +44,19 @@ export function refuseTypeConflicts(plan: EtcMergePlan): EtcMergePlan {
 export function applyEtcMerge(plan: EtcMergePlan, current: string, target: string): string[] {
   refuseTypeConflicts(plan);
   const notes = [...plan.notes];
+  const run: CopyRun = { notes, copied: [] };
   for (const entry of plan.entries) {
     if (entry.action === 'remove') removeTree(join(target, entry.path));
   }
   for (const entry of plan.entries) {
     if (entry.class === 'skipped') notes.push(`${entry.path}: ${entry.note ?? 'skipped'}`);
-    if (entry.action === 'copy') carryPath(current, target, entry.path, notes);
+    if (entry.action === 'copy') carryPath(current, target, entry.path, run);
   }
+  copyXattrs(run.copied, notes);
   return notes;
 }
 
-/**
- * Copies a tree into a directory that does not exist yet, never by hard link: owner, mode and time of everything,
- * symlinks as symlinks. Devices, fifos and sockets are left out with a note.
- */
-export function copyEtcTree(from: string, to: string, notes: string[] = []): void {
-  const stats = lstat(from);
-  if (stats.isDirectory()) {
-    mkdir(to, 0o700);
-    for (const name of readdir(from)) {
-      if (lstatIfExists(join(from, name)) !== undefined) copyEtcTree(join(from, name), join(to, name), notes);
-    }
-    copyAttributes(stats, to);
-  } else if (stats.isFile()) {
-    copyFile(from, to);
-    copyAttributes(stats, to);
-  } else if (stats.isSymbolicLink()) {
-    symlink(readlink(from), to);
-    lchown(to, stats.uid, stats.gid);
-  } else {
-    notes.push(`${from}: a device, fifo or socket is not carried over`);
-  }
-}
-
-function carryPath(current: string, target: string, path: string, notes: string[]): void {
+function carryPath(current: string, target: string, path: string, run: CopyRun): void {
   const stats = lstatIfExists(join(current, path));
   if (stats === undefined) return;
   carryParents(current, target, path);
@@ -98,7 +66,7 @@ function carryPath(current: string, target: string, path: string, notes: string[
     throw typeChanged(path);
   }
   removeTree(join(target, path));
-  copyEtcTree(join(current, path), join(target, path), notes);
+  copyNode(join(current, path), join(target, path), run);
 }
 
 /** Missing folders are made; those that exist take the attributes of the current ones, as libostree does. */
@@ -118,30 +86,4 @@ function typeChanged(path: string): RefusedError {
   return new RefusedError('ETC_TYPE_CONFLICT', `/etc/${path} changed its type while it was merged`, {
     hint: 'run the command again',
   });
-}
-
-/** Mode after owner: chown clears suid bits. */
-function copyAttributes(stats: Stats, to: string): void {
-  lchown(to, stats.uid, stats.gid);
-  chmod(to, stats.mode & 0o7777);
-  utimes(to, stats.atimeMs / 1000, stats.mtimeMs / 1000);
-}
-
-/**
- * Gives one regular file of a new `/etc` the time `seconds` and returns its path. Checkouts have time 0, and a router without a
- * clock starts at the newest time below `/etc` (OpenWrt's sysfixtime).
- */
-export function stampEtc(etc: string, seconds: number): string | undefined {
-  const queue = [etc];
-  for (let folder = queue.shift(); folder !== undefined; folder = queue.shift()) {
-    for (const name of readdir(folder).sort()) {
-      const path = join(folder, name);
-      const stats = lstatIfExists(path);
-      if (stats?.isDirectory() === true) queue.push(path);
-      if (stats?.isFile() !== true) continue;
-      utimes(path, seconds, seconds);
-      return path;
-    }
-  }
-  return undefined;
 }

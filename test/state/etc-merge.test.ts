@@ -13,6 +13,7 @@ import {
   refuseTypeConflicts,
   stampEtc,
 } from '../../src/state/etc-merge.ts';
+import { xattrCapability } from '../../src/sys/index.ts';
 
 /** path -> content; a path ending in `/` is a directory, `-> target` a symlink, content may carry `mode|`. */
 type Tree = Record<string, string>;
@@ -156,6 +157,27 @@ describe('the merge of /etc', () => {
     const stats = fs.statSync(join(target, 's'));
     expect([stats.mode & 0o7777, stats.mtimeMs]).toEqual([0o4755, 2_000_000]);
   });
+
+  it.skipIf(!xattrCapability().write)(
+    'keeps extended attributes where getfattr and setfattr are (tmpfs may refuse them)',
+    () => {
+      const current = make('m', { a: 'x' });
+      try {
+        execFileSync('setfattr', ['-n', 'user.note', '-v', 'kept', join(current, 'a')], { stdio: 'ignore' });
+      } catch {
+        return;
+      }
+      const fresh = make('n', {});
+      const target = join(root, 't');
+      copyEtcTree(fresh, target);
+      applyEtcMerge(planEtcMerge(make('o', {}), current, fresh), current, target);
+      const shown = execFileSync('getfattr', ['--only-values', '-n', 'user.note', join(target, 'a')], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      expect(shown).toBe('kept');
+    },
+  );
 
   it('leaves fifos out and says so', () => {
     const current = make('m', { a: '1' });
