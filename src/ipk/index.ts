@@ -1,14 +1,18 @@
 export * from './conf.ts';
 export * from './control.ts';
+export * from './download.ts';
 export type { IpkEntry } from './entry.ts';
+export * from './fetch-index.ts';
 export * from './file-list.ts';
 export { defaultIpkLimits, type IpkLimits } from './limits.ts';
 export * from './packages-index.ts';
 export { fileStream, type IpkHandler, type IpkMeta, inspectIpk, readIpk } from './read-ipk.ts';
 export { parseRecord } from './record.ts';
 export * from './relations.ts';
+export { defaultRetry, limitConcurrency, type RetryPolicy } from './retry.ts';
 export * from './source.ts';
 export * from './status.ts';
 export { readTar, type TarEntry, type TarOptions } from './tar.ts';
+export * from './transfer.ts';
 export * from './usign.ts';
 export { compareVersions, parseOperator, versionSatisfies } from './version.ts';

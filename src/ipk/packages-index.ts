@@ -37,8 +37,9 @@ export async function* readIndex(
   options: IndexOptions = {},
 ): AsyncGenerator<AvailablePackage, undefined> {
   const parser = new IndexParser(feed, options);
-  for await (const piece of unpackIndex(stream)) yield* parser.push(piece);
-  yield* parser.finish();
+  // Loops, for `yield*` over an array costs three promises an item more (measured).
+  for await (const piece of unpackIndex(stream)) for (const found of parser.push(piece)) yield found;
+  for (const found of parser.finish()) yield found;
 }
 
 /** As `readIndex`, for an uncompressed index that is in memory. */
