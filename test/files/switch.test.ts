@@ -106,15 +106,30 @@ describe.skipIf(!can)('going back in sh (needs busybox, ostree and root)', () =>
     expect(bootState(sysroot.path)).toEqual(before);
   });
 
-  it('rolls back and forth by the command, and says what starts next', async () => {
+  it('refuses to roll back to another stateroot, as the tool does', async () => {
     const sysroot = await makeSysroot('generic-grub', ['quiet']);
-    const wanted = nameOf(sysroot, 1);
-    const result = ash(sysroot.path, 'rollback');
-    expect(result.stdout).toBe(`${wanted} starts at the next boot: run 'reboot'\n`);
-    expect(nameOf(Sysroot.open(sysroot.path), 0)).toBe(wanted);
-    expect(fs.readFileSync(join(sysroot.path, 'ostree/opkg-ostree/boot-state'), 'utf8')).toMatch(
-      /^format 1\npending \S+\ngood \S+\ntries 3\n$/u,
+    const before = bootState(sysroot.path);
+    expect(ash(sysroot.path, 'rollback')).toEqual({
+      status: 3,
+      stdout: '',
+      stderr: 'there is no other deployment to go back to\n',
+    });
+    expect(bootState(sysroot.path)).toEqual(before);
+  });
+
+  it('rolls back to the next deployment, which is on trial unless it was found good before', async () => {
+    const sysroot = await makeSysroot('generic-grub', ['quiet']);
+    const [first, second] = [nameOf(sysroot, 1), nameOf(sysroot, 2)];
+    ash(sysroot.path, `switch_to ${first}`);
+    expect(ash(sysroot.path, 'rollback').stdout).toMatch(
+      /^openwrt\/deploy\/\S+ starts at the next boot: run 'reboot'\n$/u,
     );
+    const state = () => fs.readFileSync(join(sysroot.path, 'ostree/opkg-ostree/boot-state'), 'utf8');
+    expect(nameOf(Sysroot.open(sysroot.path), 0)).toBe(second);
+    expect(state()).toBe(`format 1\npending ${second}\ngood ${first}\ntries 3\n`);
+    expect(ash(sysroot.path, 'rollback').status).toBe(0);
+    expect(nameOf(Sysroot.open(sysroot.path), 0)).toBe(first);
+    expect(state()).toBe(`format 1\ngood ${first}\n`);
   });
 });
 

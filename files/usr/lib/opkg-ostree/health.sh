@@ -33,7 +33,7 @@ log() {
 # Runs all checks once: results in $RUN_DIR/checks, names of what failed in REQUIRED_FAILED and WANTED_FAILED.
 health_check() {
 	REQUIRED_FAILED='' WANTED_FAILED=''
-	$BB mkdir -p "$RUN_DIR" && : >"$RUN_DIR/checks.new" || die 1 RUN_DIR "cannot write below $RUN_DIR"
+	$BB mkdir -p "$RUN_DIR" && : >"$RUN_DIR/checks.new" || die 1 SYSTEM "cannot write below $RUN_DIR"
 	check required ubus check_ubus
 	check required ssh check_ssh
 	check wanted default-route check_default_route
@@ -166,13 +166,13 @@ health_run() {
 health_mark_good() {
 	state_read
 	BOOTED=$(booted_deployment)
-	[ -n "$BOOTED" ] || die 1 NOT_BOOTED "this system was not started from a deployment"
+	[ -n "$BOOTED" ] || die 3 DEPLOYMENT_NOT_FOUND "this system was not started from a deployment"
 	if [ -n "$PENDING" ] && [ "$PENDING" != "$BOOTED" ]; then
 		log "$PENDING is on trial, $BOOTED is running: nothing to mark"
 		return 0
 	fi
 	GOOD=$BOOTED PENDING='' TRIES='' CONFIRM='' BAD='' REASON=''
-	$BB mkdir -p "$SYSROOT/$STATE_DIR" && state_write || die 1 STATE_FAILED "cannot write the boot state"
+	$BB mkdir -p "$SYSROOT/$STATE_DIR" && state_write || die 1 SYSTEM "cannot write the boot state"
 	verdict_add "$BOOTED" good "$1"
 	log "$BOOTED is good: $1"
 }

@@ -2,7 +2,7 @@
 # What `opkg-ostree` shows and switches without Node. Needs boot.sh and switch.sh, and `die` of the caller.
 
 require_sysroot() {
-	[ -d "$SYSROOT/ostree/repo" ] || die 1 SYSROOT_MISSING "no repository below ${SYSROOT:-/}" "start the system from a deployment, or name a sysroot with --sysroot DIR"
+	[ -d "$SYSROOT/ostree/repo" ] || die 1 SYSROOT_INVALID "no repository below ${SYSROOT:-/}" "start the system from a deployment, or name a sysroot with --sysroot DIR"
 }
 
 # The deployment that is running: the one whose directory is the root directory.
@@ -46,34 +46,68 @@ health_of() {
 }
 
 status_text() {
-	local index=0 version file link deployment origin marks health list
+	local index=0 version file link deployment
 	state_read
 	BOOTED=$(booted_deployment)
-	list=$(entries)
-	[ -n "$list" ] || die 1 NO_DEPLOYMENT "${SYSROOT:-/} has no deployment" "make one with 'opkg-ostree deploy REF'"
-	echo "$list" | while read -r version file link deployment; do
-		origin=$SYSROOT/ostree/deploy/$deployment.origin
-		health=$(health_of "$deployment")
-		marks=
-		[ "$deployment" != "$BOOTED" ] || marks=booted
-		if [ "$index" = 0 ] && [ "$deployment" != "$BOOTED" ]; then marks='starts at the next boot'; fi
-		if [ "$index" -gt 0 ] && [ "$deployment" != "$BOOTED" ]; then marks=rollback; fi
-		[ "$(key_file_value "$origin" libostree-transient pinned)" != true ] || marks="${marks:+$marks, }pinned"
-		[ "$health" != trying ] || health="on trial, $TRIES more tries"
-		[ "$deployment" = "$BOOTED" ] && printf '* ' || printf '  '
-		echo "$index  $(entry_value "$file" title) ($marks)"
-		[ "$deployment" != - ] || echo '     damaged: its directory is gone'
-		echo "     deployment  $deployment"
-		show_line follows "$(key_file_value "$origin" origin refspec)$(key_file_value "$origin" origin baserefspec)"
-		show_line packages "$(key_file_value "$origin" packages requested | $BB tr ';' ' ')"
-		show_line health "$health"
-		if [ "$deployment" = "$BAD" ]; then show_line reason "$REASON"; fi
+	FIRST=$(first_deployment)
+	if [ -z "$FIRST" ]; then
+		echo 'No deployments.'
+		echo "Make one with 'opkg-ostree deploy REF'."
+		return 0
+	fi
+	entries | while read -r version file link deployment; do
+		[ "$index" = 0 ] || echo
+		status_block "$index" "$file" "$deployment"
 		index=$((index + 1))
 	done
+	if [ -n "$BOOTED" ] && [ "$FIRST" != "$BOOTED" ]; then
+		echo
+		echo 'Reboot to start the first deployment.'
+	fi
 }
 
-show_line() {
-	[ -z "$2" ] || printf '     %-10s  %s\n' "$1" "$2"
+# $1 the place in the boot order, $2 the entry, $3 the deployment.
+status_block() {
+	local origin="$SYSROOT/ostree/deploy/$3.origin" commit base marks='' health mark=' '
+	if [ "$3" = - ]; then
+		echo "  $1  $(entry_value "$2" title)  (damaged: the deployment is gone)"
+		return 0
+	fi
+	commit=${3##*/}
+	commit=${commit%.*}
+	base=$(commit_string "$commit" opkgostree.base)
+	health=$(health_of "$3")
+	if [ "$3" = "$BOOTED" ]; then
+		marks=', booted' mark='*'
+	elif [ "$1" = 0 ]; then
+		marks=', next boot'
+	else
+		marks=', rollback'
+	fi
+	[ "$(key_file_value "$origin" libostree-transient pinned)" != true ] || marks="$marks, pinned"
+	[ "$health" != bad ] || marks="$marks, bad"
+	echo "$mark $1  $(followed "$origin")  (${marks#, })"
+	show_row Version "$(commit_string "$commit" version) ($(commit_time "$commit"))"
+	if [ -n "$base" ]; then show_row Base "$base"; fi
+	show_row Commit "$commit"
+	show_row Layered "$(key_file_value "$origin" packages requested | $BB tr ';' ' ')"
+	case "$health" in
+	trying) show_row Health "on trial, $TRIES more tries" ;;
+	*) show_row Health "$health" ;;
+	esac
+	if [ "$health" = bad ] && [ "$3" = "$BAD" ]; then show_row Reason "$REASON"; fi
+}
+
+show_row() {
+	[ -z "$2" ] || printf '%15s %s\n' "$1:" "$2"
+}
+
+# The branch that the deployment of origin file $1 follows.
+followed() {
+	local refspec
+	refspec=$(key_file_value "$1" origin refspec)
+	[ -n "$refspec" ] || refspec=$(key_file_value "$1" origin baserefspec)
+	echo "$refspec"
 }
 
 # $1 as a JSON string. Control characters have no place in what is shown; a tab becomes a space.
@@ -100,20 +134,36 @@ json_id() {
 	if [ -z "$1" ] || [ "$1" = - ]; then printf null; else json_string "$stateroot-${1##*/}"; fi
 }
 
+commit_object() {
+	echo "$SYSROOT/ostree/repo/objects/$(echo "$1" | $BB sed 's,^..,&/,').commit"
+}
+
+# String $2 of the metadata of commit $1. In a GVariant dictionary the key ends in NUL, then come padding, the value, which ends in NUL
+# too, another NUL, the type `s` and one byte of framing, behind which the next key may stand at once.
+commit_string() {
+	$BB tr '\000' '\n' 2>/dev/null <"$(commit_object "$1")" | $BB awk -v key="$2" '
+		found && $0 != "" { print; exit }
+		{
+			before = length($0) - length(key)
+			if (before < 0 || substr($0, before + 1) != key) next
+			if (before == 0 || substr($0, 1, before) ~ /s.$/) found = 1
+		}
+	'
+}
+
 # When commit $1 was made, ISO 8601. The commit is a GVariant tuple that ends in an 8-byte big-endian time, two checksums of 32 bytes
 # and six framing offsets, as wide as the length of the whole demands.
 commit_time() {
-	local file size width seconds
-	file=$SYSROOT/ostree/repo/objects/$(echo "$1" | $BB sed 's,^..,&/,').commit
-	size=$($BB wc -c <"$file" 2>/dev/null) || size=0
+	local file size width seconds=0
+	file=$(commit_object "$1")
+	size=$($BB wc -c 2>/dev/null <"$file") || size=0
 	size=$((size)) width=4
 	[ "$size" -gt 65535 ] || width=2
 	[ "$size" -gt 255 ] || width=1
-	seconds=0
 	if [ "$size" -gt 100 ]; then
 		seconds=$((0x0$($BB hexdump -v -s $((size - 6 * width - 72)) -n 8 -e '1/1 "%02x"' "$file")))
 	fi
-	$BB date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ
+	$BB date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%S.000Z
 }
 
 free_bytes() {
@@ -135,7 +185,7 @@ status_json() {
 }
 
 status_json_deployments() {
-	local index=0 separator='' version file link deployment origin commit serial release word kargs
+	local index=0 separator='' version file link deployment origin commit serial release word kargs base value
 	while read -r version file link deployment; do
 		[ "$deployment" != - ] || continue
 		[ -n "$deployment" ] || continue
@@ -145,16 +195,24 @@ status_json_deployments() {
 		for word in "$SYSROOT/ostree/deploy/$deployment"/usr/lib/modules/*/; do
 			[ -d "$word" ] && release=${word%/} && release=${release##*/}
 		done
-		kargs=$(entry_value "$file" options)
+		kargs=
+		set -f
+		for word in $(entry_value "$file" options); do
+			case "$word" in ostree=* | init=/ostree/*) ;; *) kargs="$kargs $word" ;; esac
+		done
+		set +f
 		printf '%s{"id":%s,"index":%s,' "$separator" "$(json_id "$deployment")" "$index"
-		printf '"stateroot":%s,"serial":%s,"checksum":"%s","base-checksum":"%s",' "$(json_string "${deployment%%/*}")" "$serial" "$commit" "$commit"
-		printf '"origin":%s,' "$(json_string "$(key_file_value "$origin" origin refspec)$(key_file_value "$origin" origin baserefspec)")"
-		printf '"version":%s,"timestamp":"%s",' "$(json_string "$(entry_value "$file" title | $BB sed 's/ (ostree:[^)]*)$//')")" "$(commit_time "$commit")"
+		base=$(commit_string "$commit" opkgostree.base)
+		value=$(commit_string "$commit" version)
+		printf '"stateroot":%s,"serial":%s,"checksum":"%s","base-checksum":"%s",' "$(json_string "${deployment%%/*}")" "$serial" "$commit" "${base:-$commit}"
+		printf '"origin":%s,' "$(json_string "$(followed "$origin")")"
+		printf '"version":%s,"timestamp":"%s",' "$([ -n "$value" ] && json_string "$value" || echo null)" "$(commit_time "$commit")"
 		printf '"booted":%s,"staged":false,' "$([ "$deployment" = "$BOOTED" ] && echo true || echo false)"
 		printf '"pinned":%s,' "$([ "$(key_file_value "$origin" libostree-transient pinned)" = true ] && echo true || echo false)"
 		printf '"rollback":%s,' "$([ "$index" -gt 0 ] && [ "$deployment" != "$BOOTED" ] && echo true || echo false)"
 		printf '"packages":%s,"requested-packages":%s,' "$(json_list "$(key_file_value "$origin" packages requested)")" "$(json_list "$(key_file_value "$origin" packages requested)")"
-		printf '"requested-local-packages":%s,"inactive-packages":[],"suspended-packages":[],' "$(json_list "$(key_file_value "$origin" packages requested-local)")"
+		printf '"requested-local-packages":%s,"inactive-packages":%s,"suspended-packages":%s,' "$(json_list "$(key_file_value "$origin" packages requested-local)")" \
+			"$(json_list "$(key_file_value "$origin" packages inactive)")" "$(json_list "$(key_file_value "$origin" packages suspended)")"
 		printf '"base-removals":%s,"base-replacements":%s,' "$(json_list "$(key_file_value "$origin" overrides remove)")" "$(json_list "$(key_file_value "$origin" overrides replace)")"
 		printf '"kernel-release":%s,"kargs":%s,"signatures":[],' "$([ -n "$release" ] && json_string "$release" || echo null)" "$(json_list "$kargs")"
 		printf '"health":{"state":"%s","tries-left":%s,"checks":%s},' "$(health_of "$deployment")" \
@@ -180,13 +238,13 @@ json_checks() {
 
 # The lock that the tool and libostree take; without a flock command the rewrite itself is still atomic.
 lock_sysroot() {
-	exec 9>>"$SYSROOT/ostree/lock" || die 1 LOCK_FAILED "cannot open $SYSROOT/ostree/lock"
+	exec 9>>"$SYSROOT/ostree/lock" || die 1 SYSTEM "cannot open $SYSROOT/ostree/lock"
 	if $BB flock -n 9 2>/dev/null; then return 0; fi
 	$BB flock -n 8 8>/dev/null 2>/dev/null || return 0
 	die 6 LOCK_HELD "another operation is at work on ${SYSROOT:-/}" "wait for it to end; 'opkg-ostree jobs' lists what runs"
 }
 
-# The deployment to go back to becomes the first boot entry: the next one in boot order if the running one is first, else the
+# The deployment to go back to becomes the first boot entry: the next one of its stateroot if the running one is first, else the
 # running one (which takes back a change that has not been started).
 rollback() {
 	local target first word
@@ -198,14 +256,14 @@ rollback() {
 		target=$BOOTED
 	else
 		target=$(entries | while read -r word word word word; do
-			if [ "$word" = - ] || [ "$word" = "$first" ]; then continue; fi
+			if [ "$word" = - ] || [ "$word" = "$first" ] || [ "${word%%/*}" != "${first%%/*}" ]; then continue; fi
 			echo "$word"
 			break
 		done)
 	fi
-	[ -n "$target" ] || die 1 NO_ROLLBACK "there is no other deployment to go back to"
+	[ -n "$target" ] || die 3 DEPLOYMENT_NOT_FOUND "there is no other deployment to go back to" "'opkg-ostree status' lists what is deployed"
 	rollback_state "$target" "$first"
-	switch_to "$target" || die 1 SWITCH_FAILED "cannot rewrite the boot entries" "look at the space on ${SYSROOT:-/}: df"
+	switch_to "$target" || die 1 SYSTEM "cannot rewrite the boot entries" "look at the space on ${SYSROOT:-/}: df"
 	if [ -n "$JSON" ]; then
 		printf '{"next":%s}\n' "$(json_id "$target")"
 	elif [ "$target" = "$BOOTED" ]; then
@@ -227,5 +285,5 @@ rollback_state() {
 		PENDING=$1 TRIES=3 GOOD=$2
 	fi
 	CONFIRM='' BAD='' REASON=''
-	$BB mkdir -p "$SYSROOT/$STATE_DIR" && state_write || die 1 STATE_FAILED "cannot write the boot state" "look at the space on ${SYSROOT:-/}: df"
+	$BB mkdir -p "$SYSROOT/$STATE_DIR" && state_write || die 1 SYSTEM "cannot write the boot state" "look at the space on ${SYSROOT:-/}: df"
 }
