@@ -4,3 +4,4 @@ export type { ErrorCode } from './error-codes.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './hash.ts';
+export { nobleHashProvider } from './noble-hash.ts';

@@ -7,6 +7,7 @@ import type { Environment } from './environment.ts';
 import { type FeedSnapshot, loadCurrentSnapshot, loadSnapshot } from './feed-snapshot.ts';
 import { fetchFeeds } from './feeds.ts';
 import { readTreeState } from './installed.ts';
+import type { LocalFile } from './obtain.ts';
 import { readFeedConfig } from './opkg-config.ts';
 import { requireDeployment, type Session } from './session.ts';
 
@@ -16,6 +17,8 @@ export interface Aim {
   readonly base?: Checksum;
   /** `pinned`: what the wish was solved against last; `newest`: what was fetched last; `fresh`: fetch now. */
   readonly feeds: 'pinned' | 'newest' | 'fresh';
+  /** Package files that the wish names and that are not in the cache yet. */
+  readonly files?: readonly LocalFile[];
   /** Fetch where no snapshot is there yet. */
   readonly fetch: boolean;
 }
@@ -27,8 +30,10 @@ export async function aimAt(session: Session, aim: Aim, env: Environment): Promi
   const conf = readFeedConfig(session, base);
   return {
     origin: aim.origin,
+    files: aim.files ?? [],
     base,
     feeds: await chooseFeeds(session, aim, base, env),
+    transfer: conf.transfer,
     architectures: architecturesOf(conf.opkg, readTreeState(repo, base)),
   };
 }

@@ -11,6 +11,7 @@ import {
   type StagedDeployment,
   stageDeployment,
 } from '../boot/index.ts';
+import type { TransferOptions } from '../ipk/index.ts';
 import { assemble, type LayeredCommit } from '../layer/index.ts';
 import { dictString } from '../ostree/index.ts';
 import type { Environment } from './environment.ts';
@@ -23,11 +24,13 @@ import {
   dropDownloads,
   importAll,
   knownPackage,
+  type LocalFile,
   localPackages,
   type Obtained,
 } from './obtain.ts';
 import type { Plan } from './plan.ts';
 import { type Resolution, resolve } from './resolve.ts';
+import { retention } from './retention.ts';
 import { type Session, type Where, withSession } from './session.ts';
 
 /** What every command that makes a deployment can be asked for. */
@@ -58,6 +61,10 @@ export interface Target {
   readonly base: Checksum;
   /** The feeds to solve against; undefined where none has been fetched. */
   readonly feeds: FeedSnapshot | undefined;
+  /** Package files that the wish names and that are not in the cache yet. */
+  readonly files: readonly LocalFile[];
+  /** Proxy and certificate settings for downloads. */
+  readonly transfer: TransferOptions;
   /** Architecture to priority, for the solver. */
   readonly architectures: ReadonlyMap<string, number>;
   /** Kernel arguments where they differ from those of the merge deployment. */
@@ -93,7 +100,12 @@ export function change(
     if (isUnchanged(session, target, resolution)) return result('unchanged');
     if (options.dryRun) return result('planned');
     return recorded(env, session, plan, async () => {
-      const obtained = await downloadPackages(repo, resolution.solution, options, env);
+      const obtained = await downloadPackages(
+        repo,
+        resolution.solution,
+        { ...options, transfer: target.transfer },
+        env,
+      );
       if (options.downloadOnly === true) {
         await repo.withTransaction(() => importAll(repo, obtained, env));
         dropDownloads(repo);
@@ -111,7 +123,9 @@ export function change(
         layered?.commit ?? base.commit,
         env,
       );
-      const made = await finishDeployment(session.sysroot, staged, env);
+      const made = await finishDeployment(session.sysroot, staged, env, {
+        cleanup: retention(session.sysroot),
+      });
       return {
         result: {
           ...result('done'),
@@ -143,7 +157,7 @@ function resolveTarget(session: Session, target: Target): { resolution: Resoluti
         ? undefined
         : { id: merge.id, tree: readTreeState(repo, merge.checksum), origin: merge.origin },
     feeds: target.feeds,
-    local: localPackages(repo, target.origin),
+    local: localPackages(repo, target.origin, target.files),
     architectures: target.architectures,
     known: (candidate) => knownPackage(repo, candidate),
     skipBroken: target.skipBroken ?? false,

@@ -89,8 +89,8 @@ export function cleanupSysroot(env: Environment, where: Where): Promise<CleanupR
   return withSession(env, where, async ({ sysroot }) => {
     const report = await cleanup(sysroot, env, retention(sysroot));
     return {
-      freedBytes: report.pruned?.freedBytes ?? 0,
-      freedObjects: report.pruned?.deletedObjects ?? 0,
+      freedBytes: report.pruned?.bytes ?? 0,
+      freedObjects: report.pruned?.pruned ?? 0,
       removed: report.removed,
     };
   });

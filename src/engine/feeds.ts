@@ -1,5 +1,5 @@
 /** `update`: fetches and verifies every feed of the configuration, and stores the indices as a snapshot. */
-import { type Checksum, ConfigError, type PackageName, RefusedError, sha256Hex } from '../base/index.ts';
+import { type Checksum, ConfigError, type PackageName, RefusedError } from '../base/index.ts';
 import { compareVersions, type Feed, fetchIndex } from '../ipk/index.ts';
 import type { AvailablePackage } from '../packages/index.ts';
 import type { Environment } from './environment.ts';
@@ -94,8 +94,12 @@ export async function fetchFeeds(
 
 async function fetchFeed(feed: Feed, config: FeedConfig, env: Environment): Promise<FetchedFeed> {
   env.onProgress({ phase: 'download', message: `index of ${feed.name}` });
-  const { index, signature, keyId } = await fetchIndex(feed, { keys: config.keys }, env);
-  return { name: feed.name, url: feed.url, digest: sha256Hex(index), keyId, index, signature };
+  const { index, signature, keyId, digest } = await fetchIndex(
+    feed,
+    { ...config.transfer, keys: config.keys },
+    env,
+  );
+  return { name: feed.name, url: feed.url, digest, keyId, index, signature };
 }
 
 /** An index that offers only older versions of something it offered before was replayed, or its maker took a fix back. */

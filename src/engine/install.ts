@@ -1,20 +1,23 @@
-import { basename, join } from 'node:path/posix';
+import { join } from 'node:path/posix';
 import {
   isChecksum,
   type PackageName,
   ParseError,
   RefusedError,
+  sha256Hex,
   toPackageName,
   UsageError,
+  utf8,
 } from '../base/index.ts';
 import { carryOrigin } from '../boot/index.ts';
-import { downloadFile } from '../ipk/index.ts';
-import { importPackage, type PackageCommit } from '../layer/index.ts';
-import { exists, makeTempDir, mkdirp, removeTree } from '../sys/index.ts';
+import { downloadFile, inspectIpk } from '../ipk/index.ts';
+import { exists, mkdirp } from '../sys/index.ts';
 import { aimAt } from './aim.ts';
 import { type ChangeOptions, type ChangeResult, change } from './change.ts';
 import type { Environment } from './environment.ts';
-import { downloadFolder } from './obtain.ts';
+import { readTreeState } from './installed.ts';
+import { downloadFolder, type LocalFile } from './obtain.ts';
+import { readFeedConfig } from './opkg-config.ts';
 import { requireDeployment, type Session, type Where } from './session.ts';
 import { addRequests, dropRequests, type LocalRequest, parseRequest } from './wish.ts';
 
@@ -34,16 +37,21 @@ export function install(env: Environment, where: Where, request: InstallRequest)
     const deployment = requireDeployment(session);
     const files = request.requests.filter(isPackageFile);
     const names = request.requests.filter((text) => !isPackageFile(text)).map(parseRequest);
-    const local = await importLocal(session, files, request, env);
+    const local = await readLocal(session, files, request, env);
     const dropped = dropRequests(carryOrigin(deployment.origin), request.uninstall.map(toPackageName), {
       idempotent: request.idempotent,
       explain: () => "'opkg-ostree status' lists what is requested",
     });
-    const origin = addRequests(dropped, { requests: names, local, idempotent: request.idempotent });
+    const origin = addRequests(dropped, {
+      requests: names,
+      local: local.map(localRequest),
+      idempotent: request.idempotent,
+    });
     return aimAt(
       session,
       {
         origin,
+        files: local,
         feeds: names.length > 0 ? 'newest' : 'pinned',
         fetch: names.length > 0 && request.cacheOnly !== true,
       },
@@ -61,29 +69,20 @@ function isUrl(text: string): boolean {
   return /^https?:\/\//u.test(text);
 }
 
-/** Imports the files that the admin gave; each becomes a request that is pinned by its digest. */
-async function importLocal(
+/** Reads the control part of the files that the admin gave; each becomes a request that is pinned by its digest. */
+async function readLocal(
   session: Session,
   files: readonly string[],
   request: InstallRequest,
   env: Environment,
-): Promise<LocalRequest[]> {
-  if (files.length === 0) return [];
-  const { repo } = session.sysroot;
-  mkdirp(downloadFolder(repo), 0o700);
-  const scratch = makeTempDir('local-', downloadFolder(repo));
-  try {
-    const paths: string[] = [];
-    for (const file of files)
-      paths.push(isUrl(file) ? await fetchPackage(file, scratch, request, env) : localFile(file));
-    return await repo.withTransaction(async () => {
-      const commits: PackageCommit[] = [];
-      for (const path of paths) commits.push(await importPackage(repo, path, {}, env));
-      return commits.map(localRequest);
-    });
-  } finally {
-    removeTree(scratch);
+): Promise<LocalFile[]> {
+  const found: LocalFile[] = [];
+  for (const file of files) {
+    const path = isUrl(file) ? await fetchPackage(session, file, request, env) : localFile(file);
+    const { record, sha256, size } = await inspectIpk(path);
+    found.push({ ...record, origin: { kind: 'local', path }, sha256, size });
   }
+  return found;
 }
 
 function localFile(path: string): string {
@@ -94,8 +93,8 @@ function localFile(path: string): string {
 }
 
 async function fetchPackage(
+  session: Session,
   text: string,
-  folder: string,
   request: InstallRequest,
   env: Environment,
 ): Promise<string> {
@@ -108,13 +107,21 @@ async function fetchPackage(
   }
   if (digest !== '' && !isChecksum(digest))
     throw new UsageError('USAGE', `'${digest}' is not a SHA-256 digest`);
-  const path = join(folder, basename(new URL(url).pathname) || 'package.ipk');
-  await downloadFile({ url, path, ...(digest !== '' && isChecksum(digest) ? { sha256: digest } : {}) }, env);
+  const { repo } = session.sysroot;
+  mkdirp(downloadFolder(repo), 0o700);
+  const path = join(downloadFolder(repo), `${sha256Hex(utf8(text))}.ipk`);
+  const { base } = readTreeState(repo, requireDeployment(session).checksum);
+  const { transfer } = readFeedConfig(session, base);
+  await downloadFile(
+    { url, path, ...(digest !== '' && isChecksum(digest) ? { sha256: digest } : {}) },
+    env,
+    transfer,
+  );
   return path;
 }
 
-function localRequest({ record, sha256 }: PackageCommit): LocalRequest {
-  return { name: record.name, version: record.version, architecture: record.architecture, sha256 };
+function localRequest({ name, version, architecture, sha256 }: LocalFile): LocalRequest {
+  return { name, version, architecture, sha256 };
 }
 
 export interface RemoveRequest extends ChangeOptions {

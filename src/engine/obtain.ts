@@ -2,14 +2,16 @@
 import { join } from 'node:path/posix';
 import {
   type Checksum,
+  InternalError,
   NetworkError,
   type OperationContext,
   RefusedError,
   textOf,
   throwIfAborted,
+  VerificationError,
 } from '../base/index.ts';
 import type { Origin } from '../boot/index.ts';
-import { downloadFile, limitConcurrency } from '../ipk/index.ts';
+import { downloadFile, type TransferOptions } from '../ipk/index.ts';
 import {
   classifyScripts,
   findPackageCommit,
@@ -39,43 +41,49 @@ export function knownPackage(repo: Repository, candidate: AvailablePackage): Kno
   return { scripts: classifyScripts(found.scripts).scriptClass, services: enabledServices(repo, found) };
 }
 
-/** The wish's pinned package files as the solver sees them; PACKAGE_UNKNOWN where one is no longer in the cache. */
-export function localPackages(repo: Repository, origin: Origin): AvailablePackage[] {
-  return [...origin.requestedLocal, ...origin.overrides.replaceLocal].map((entry) => {
-    const found = findPackageCommit(repo, entry.name, entry.version, entry.architecture, entry.sha256);
-    if (found === undefined) {
-      throw new RefusedError(
-        'PACKAGE_UNKNOWN',
-        `the file of local package ${entry.name} ${entry.version} is gone`,
-        {
-          hint: `install the file again, or 'opkg-ostree remove ${entry.name}'`,
-        },
-      );
-    }
-    return asAvailable(found);
-  });
-}
+/** A package file on disk, as its control part describes it; `origin` holds its path. */
+export type LocalFile = AvailablePackage & {
+  readonly origin: { readonly kind: 'local'; readonly path: string };
+};
 
-/** A package of the cache as the solver sees it. */
-export function asAvailable(found: PackageCommit): AvailablePackage {
-  return { ...found.record, origin: { kind: 'local', path: '' }, size: found.size, sha256: found.sha256 };
+/** The wish's pinned package files as the solver sees them; PACKAGE_UNKNOWN where one is neither given nor in the cache. */
+export function localPackages(
+  repo: Repository,
+  origin: Origin,
+  files: readonly LocalFile[],
+): AvailablePackage[] {
+  return [...origin.requestedLocal, ...origin.overrides.replaceLocal].map((entry) => {
+    const given = files.find((file) => file.sha256 === entry.sha256);
+    const found = findPackageCommit(repo, entry.name, entry.version, entry.architecture, entry.sha256);
+    if (found !== undefined) {
+      return { ...found.record, origin: { kind: 'local', path: '' }, size: found.size, sha256: found.sha256 };
+    }
+    if (given !== undefined) return given;
+    throw new RefusedError(
+      'PACKAGE_UNKNOWN',
+      `the file of local package ${entry.name} ${entry.version} is gone`,
+      { hint: `install the file again, or 'opkg-ostree remove ${entry.name}'` },
+    );
+  });
 }
 
 /** Where the packages of a solution are on disk, or that they are imported already; same order as the solution. */
 export type Obtained = readonly (
   | { readonly commit: PackageCommit }
-  | { readonly file: string; readonly feed: string }
+  | { readonly file: string; readonly from: AvailablePackage }
 )[];
 
 /** Downloads what is missing; CHECKSUM_MISMATCH, NETWORK_* or, with `cacheOnly`, NETWORK_UNREACHABLE. */
 export async function downloadPackages(
   repo: Repository,
   solution: Solution,
-  options: { readonly cacheOnly?: boolean },
+  options: { readonly cacheOnly?: boolean; readonly transfer: TransferOptions },
   ctx: OperationContext,
 ): Promise<Obtained> {
   const wanted = solution.install.map((entry) => entry.package);
-  const missing = wanted.filter((candidate) => findCommit(repo, candidate) === undefined);
+  const missing = wanted.filter(
+    (candidate) => candidate.origin.kind === 'feed' && findCommit(repo, candidate) === undefined,
+  );
   const first = missing[0];
   if (first !== undefined && options.cacheOnly === true) {
     throw new NetworkError('NETWORK_UNREACHABLE', `${first.name} ${first.version} is not in the cache`, {
@@ -83,21 +91,20 @@ export async function downloadPackages(
       details: { packages: missing.map((candidate) => candidate.name) },
     });
   }
-  const files = await downloadAll(repo, missing, ctx);
+  const files = await downloadAll(repo, missing, options.transfer, ctx);
   return wanted.map((candidate) => {
-    const file = files.get(candidate.sha256);
-    if (file !== undefined)
-      return { file, feed: candidate.origin.kind === 'feed' ? candidate.origin.feed : '' };
     const commit = findCommit(repo, candidate);
-    if (commit === undefined)
-      throw new RefusedError('PACKAGE_UNKNOWN', `${candidate.name} is nowhere to be had`);
-    return { commit };
+    if (commit !== undefined) return { commit };
+    const file = candidate.origin.kind === 'local' ? candidate.origin.path : files.get(candidate.sha256);
+    if (file !== undefined && file !== '') return { file, from: candidate };
+    throw new InternalError(`${candidate.name} was neither downloaded nor given`);
   });
 }
 
 async function downloadAll(
   repo: Repository,
   missing: readonly AvailablePackage[],
+  transfer: TransferOptions,
   ctx: OperationContext,
 ): Promise<Map<Checksum, string>> {
   const folder = downloadFolder(repo);
@@ -105,22 +112,30 @@ async function downloadAll(
   const total = missing.reduce((sum, candidate) => sum + candidate.size, 0);
   const received = new Map<Checksum, number>();
   const files = new Map<Checksum, string>();
-  await limitConcurrency(parallelDownloads, missing, async (candidate) => {
-    if (candidate.origin.kind !== 'feed') return;
-    const file = join(folder, `${candidate.sha256}.ipk`);
-    await downloadFile(
-      { url: candidate.origin.url, path: file, size: candidate.size, sha256: candidate.sha256 },
-      {
-        signal: ctx.signal,
-        onProgress: ({ done }) => {
-          received.set(candidate.sha256, done ?? 0);
-          const sum = [...received.values()].reduce((a, b) => a + b, 0);
-          ctx.onProgress({ phase: 'download', done: sum, total, unit: 'bytes', package: candidate.name });
-        },
-      },
-    );
-    files.set(candidate.sha256, file);
-  });
+  const progress = (sha256: Checksum, done: number, name: string) => {
+    received.set(sha256, done);
+    const sum = [...received.values()].reduce((a, b) => a + b, 0);
+    ctx.onProgress({ phase: 'download', done: sum, total, unit: 'bytes', package: name });
+  };
+  const queue = [...missing];
+  const work = async () => {
+    for (let candidate = queue.shift(); candidate !== undefined; candidate = queue.shift()) {
+      const { sha256, size, name, origin } = candidate;
+      if (origin.kind !== 'feed') continue;
+      const path = join(folder, `${sha256}.ipk`);
+      const onProgress: OperationContext['onProgress'] = ({ done }) => progress(sha256, done ?? 0, name);
+      await downloadFile(
+        { url: origin.url, path, size, sha256 },
+        { signal: ctx.signal, onProgress },
+        transfer,
+      );
+      files.set(sha256, path);
+    }
+  };
+  // All are waited for, so that none writes on after the first failure has been reported.
+  const ends = await Promise.allSettled(Array.from({ length: parallelDownloads }, work));
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
   return files;
 }
 
@@ -133,11 +148,23 @@ export async function importAll(
   const commits: PackageCommit[] = [];
   for (const entry of obtained) {
     throwIfAborted(ctx.signal);
-    commits.push(
-      'commit' in entry ? entry.commit : await importPackage(repo, entry.file, { feed: entry.feed }, ctx),
-    );
+    commits.push('commit' in entry ? entry.commit : await importOne(repo, entry, ctx));
   }
   return commits;
+}
+
+async function importOne(
+  repo: Repository,
+  { file, from }: { readonly file: string; readonly from: AvailablePackage },
+  ctx: OperationContext,
+): Promise<PackageCommit> {
+  const feed = from.origin.kind === 'feed' ? { feed: from.origin.feed } : {};
+  const commit = await importPackage(repo, file, feed, ctx);
+  if (commit.sha256 === from.sha256) return commit;
+  throw new VerificationError('CHECKSUM_MISMATCH', `${file} is not the file that was planned with`, {
+    hint: 'it was changed meanwhile: run the command again',
+    details: { expected: from.sha256, found: commit.sha256 },
+  });
 }
 
 /** Drops the scratch folder of downloads. */

@@ -5,9 +5,15 @@
  */
 import { join } from 'node:path/posix';
 import { type Checksum, equalBytes, type RelPath, textOf, toRelPath } from '../base/index.ts';
-import { type OpkgConf, parseKeyRing, parseOpkgConf, type UsignKeyRing } from '../ipk/index.ts';
+import {
+  type OpkgConf,
+  parseKeyRing,
+  parseOpkgConf,
+  type TransferOptions,
+  type UsignKeyRing,
+} from '../ipk/index.ts';
 import { MutableTree, type Repository } from '../ostree/index.ts';
-import { lstatIfExists, readdirIfExists, readFile } from '../sys/index.ts';
+import { lstatIfExists, proxyFromEnvironment, readdirIfExists, readFile } from '../sys/index.ts';
 import type { Session } from './session.ts';
 
 const maxConfigBytes = 1 << 20;
@@ -18,6 +24,8 @@ const keyFolder = 'opkg/keys';
 export interface FeedConfig {
   readonly opkg: OpkgConf;
   readonly keys: UsignKeyRing;
+  /** Proxy and certificate settings, for every download. */
+  readonly transfer: TransferOptions;
   /** Lines of the configuration and key files that are not used. */
   readonly warnings: readonly string[];
 }
@@ -37,7 +45,26 @@ export function readFeedConfig(session: Session, base: Checksum): FeedConfig {
       .map((name) => ({ name, text: textOf(etc.read(`${keyFolder}/${name}`) ?? new Uint8Array()) })),
   );
   const warnings = opkg.warnings.map(({ file, line, text }) => `${file}:${line}: ${text}`);
-  return { opkg, keys: ring.keys, warnings: [...warnings, ...ring.warnings] };
+  return { opkg, keys: ring.keys, transfer: transferOf(opkg), warnings: [...warnings, ...ring.warnings] };
+}
+
+/** opkg's network options; where they name no proxy the environment's is used, as its wget does. */
+function transferOf({ options }: OpkgConf): TransferOptions {
+  const fields = [
+    ['http', 'http_proxy'],
+    ['https', 'https_proxy'],
+    ['noProxy', 'no_proxy'],
+    ['user', 'proxy_user'],
+    ['password', 'proxy_passwd'],
+  ] as const;
+  const named = fields.flatMap(([field, option]) => {
+    const value = options.get(option);
+    return value === undefined ? [] : [[field, value]];
+  });
+  return {
+    proxy: { ...proxyFromEnvironment(), ...Object.fromEntries(named) },
+    checkCertificate: !options.has('no_check_certificate'),
+  };
 }
 
 /** `/etc` as the merge will leave it, for single regular files. */

@@ -28,10 +28,10 @@ export interface Plan {
   };
   readonly base: { readonly from: Checksum | null; readonly to: Checksum; readonly version: string | null };
   readonly install: readonly PlannedInstall[];
-  readonly remove: readonly { readonly name: PackageName; readonly version: string }[];
-  readonly replace: readonly { readonly name: PackageName; readonly from: string; readonly to: string }[];
+  readonly remove: readonly { readonly name: string; readonly version: string }[];
+  readonly replace: readonly { readonly name: string; readonly from: string; readonly to: string }[];
   readonly inactive: readonly PackageName[];
-  readonly suspended: readonly PackageName[];
+  readonly suspended: readonly string[];
   readonly services: { readonly enable: readonly string[]; readonly disable: readonly string[] };
   readonly 'download-bytes': number;
   readonly 'flash-bytes': number;

@@ -1,11 +1,13 @@
 /** The pure half of every change: wish, base and feeds in; a plan, or a refusal that names every blocker, out. */
-import { type Checksum, type PackageName, RefusedError, sha256Hex, utf8 } from '../base/index.ts';
+import { RefusedError, sha256Hex, utf8 } from '../base/index.ts';
 import { type Origin, renderOrigin } from '../boot/index.ts';
 import { opkgSource } from '../ipk/index.ts';
+import type { LayerMember } from '../layer/index.ts';
 import {
   type AvailablePackage,
   type Blocker,
   type Solution,
+  type SolvedPackage,
   type SolveRequest,
   solve,
 } from '../packages/index.ts';
@@ -116,8 +118,10 @@ function refusal(blockers: readonly Blocker[]): RefusedError {
 }
 
 function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
-  const before = new Map(input.current?.tree.layer?.packages.map((entry) => [entry.name, entry]));
-  const after = new Map(solution.install.map((entry) => [entry.package.name, entry]));
+  const before = new Map<string, LayerMember>(
+    input.current?.tree.layer?.packages.map((entry) => [entry.name, entry]),
+  );
+  const after = new Map<string, SolvedPackage>(solution.install.map((entry) => [entry.package.name, entry]));
   const added = solution.install.filter(
     ({ package: wanted }) => before.get(wanted.name)?.sha256 !== wanted.sha256,
   );
@@ -151,7 +155,7 @@ function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
       return from === undefined ? [] : [{ name, from, to: version }];
     }),
     inactive: solution.inactive,
-    suspended: origin.suspended as PackageName[],
+    suspended: origin.suspended,
     services: servicesOf(
       input,
       added.map((entry) => entry.package),
@@ -179,16 +183,7 @@ function plannedInstall(input: ResolveInput, entry: Solution['install'][number])
   };
 }
 
-interface LayeredVersion {
-  readonly name: PackageName;
-  readonly version: string;
-  readonly sha256: Checksum;
-}
-
-function removedFrom(
-  before: ReadonlyMap<PackageName, LayeredVersion>,
-  after: ReadonlyMap<PackageName, unknown>,
-) {
+function removedFrom(before: ReadonlyMap<string, LayerMember>, after: ReadonlyMap<string, unknown>) {
   return [...before.values()]
     .filter(({ name }) => !after.has(name))
     .map(({ name, version }) => ({ name, version }));

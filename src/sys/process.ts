@@ -1,5 +1,6 @@
 import { type StdioOptions, spawn, spawnSync } from 'node:child_process';
 import { InterruptedError, SystemError, textOf } from '../base/index.ts';
+import { errnoOf } from './errno.ts';
 import { statIfExists } from './files.ts';
 
 export interface RunOptions {
@@ -34,10 +35,20 @@ export function findProgram(name: string): string | undefined {
   for (const dir of `${process.env['PATH'] ?? ''}:${defaultPath}`.split(':')) {
     if (!dir.startsWith('/')) continue;
     const candidate = `${dir}/${name}`;
-    const found = statIfExists(candidate);
-    if (found?.isFile() === true && (found.mode & 0o111) !== 0) return candidate;
+    if (isProgram(candidate)) return candidate;
   }
   return undefined;
+}
+
+/** True for an executable file; a folder of PATH that this user cannot read holds none for them. */
+function isProgram(path: string): boolean {
+  try {
+    const found = statIfExists(path);
+    return found?.isFile() === true && (found.mode & 0o111) !== 0;
+  } catch (error) {
+    if (errnoOf(error) === 'EACCES') return false;
+    throw error;
+  }
 }
 
 /**
