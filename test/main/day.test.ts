@@ -104,9 +104,9 @@ function theDay(day: Day, skipped: boolean): void {
       expect(others).toEqual([]);
       expect(first).toMatchObject({ checksum: commit, 'base-checksum': commit, 'requested-packages': [] });
       expect(first?.version).toMatch(day.versions[0]);
-      const grub = readFileSync(join(scene.sysroot, 'boot/grub/grub.cfg'), 'utf8');
+      const grub = readFileSync(join(scene.sysroot, 'boot/loader/grub.cfg'), 'utf8');
       expect(grub).toMatch(/ostree=\/ostree\/boot\.[01]\/openwrt\/[0-9a-f]{64}\/0/);
-      const check = await runProgram('grub-script-check', [join(scene.sysroot, 'boot/grub/grub.cfg')]);
+      const check = await runProgram('grub-script-check', [join(scene.sysroot, 'boot/loader/grub.cfg')]);
       expect(check).toMatchObject({ status: 0, stderr: '' });
     });
 
@@ -175,7 +175,7 @@ function theDay(day: Day, skipped: boolean): void {
       const [first, second] = await scene.deployments();
       expect([first?.id, second?.id]).toEqual([previous?.id, upgraded?.id]);
       expect(first?.version).toMatch(day.versions[0]);
-      const grub = readFileSync(join(scene.sysroot, 'boot/grub/grub.cfg'), 'utf8');
+      const grub = readFileSync(join(scene.sysroot, 'boot/loader/grub.cfg'), 'utf8');
       expect(grub.indexOf(first?.version ?? '?')).toBeGreaterThan(-1);
       expect((await scene.inside(...day.proof[0])).stdout).toMatch(day.proof[1]);
     });

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, writeFileSync } from 'node:fs';
 
 const MAX_LINES = 24;
+const MAX_WIDTH = 420;
 
 export class Story {
   #step = 0;
@@ -62,7 +63,8 @@ export class Story {
     const all = this.#short(output).trimEnd().split('\n');
     const shown =
       all.length > lines ? [...all.slice(0, lines - 1), `... and ${all.length - lines + 1} more lines`] : all;
-    for (const line of shown) if (line !== '' || shown.length > 1) this.say(`      ${line.slice(0, 150)}`);
+    for (const line of shown)
+      if (line !== '' || shown.length > 1) this.say(`      ${line.slice(0, MAX_WIDTH)}`);
   }
 
   #short(text) {

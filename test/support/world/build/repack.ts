@@ -8,7 +8,7 @@ import { FIXTURE_ARCH, type Release } from './release.ts';
 
 /** What no router wants, and what is Debian's own plumbing. */
 const PRUNED =
-  /^usr\/share\/(doc|doc-base|man|info|locale|lintian|bug|menu|icons|pixmaps|applications|bash-completion|debianutils|dbus-1|gdb|zsh|perl5|fish|mime|mime-packages)(\/|$)|^usr\/lib\/(systemd|mime|tmpfiles\.d|sysusers\.d)(\/|$)|^lib\/systemd(\/|$)|^etc\/(init\.d|default|logrotate\.d|apparmor\.d|ld\.so\.conf\.d|cron|pam\.d|skel|menu)|\/gconv(\/|$)|^lib64(\/|$)|^var(\/|$)/;
+  /^usr\/share\/(doc|doc-base|man|info|locale|lintian|bug|menu|icons|pixmaps|applications|bash-completion|debianutils|dbus-1|gdb|zsh|perl5|fish|mime|mime-packages)(\/|$)|^usr\/lib\/(systemd|mime|tmpfiles\.d|sysusers\.d)(\/|$)|^lib\/systemd(\/|$)|^etc\/(init\.d|default|network|logrotate\.d|apparmor\.d|ld\.so\.conf\.d|cron|pam\.d|skel|menu)|\/gconv(\/|$)|^lib64(\/|$)|^var(\/|$)/;
 const MULTIARCH = /(^|\/)lib\/x86_64-linux-gnu(?=\/|$)/;
 
 /** Makes one OpenWrt package's specification; `names` maps Debian names to those of the packages that exist. */
