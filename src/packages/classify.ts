@@ -16,7 +16,9 @@ export function classifyUnmet(
 ): Finding {
   const { dependency } = requirement;
   for (const relation of dependency) {
+    const pinned = requirement.kind === 'local' || requirement.kind === 'replace';
     const finding =
+      (pinned ? foreignFinding(problem, relation) : undefined) ??
       kernelFinding(problem, relation, owner) ??
       blockedFinding(problem, relation) ??
       lockedFinding(problem, relation) ??

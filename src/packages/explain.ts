@@ -1,7 +1,7 @@
 import { classifyUnmet } from './classify.ts';
 import { explainCore, minimalCore } from './explain-core.ts';
 import { baseConflictBlocker, leafBlocker, type Step } from './phrases.ts';
-import type { Problem, Requirement } from './problem.ts';
+import type { Fact, Problem, Requirement } from './problem.ts';
 import type { Blocker } from './request.ts';
 import { decideByWalk } from './walk.ts';
 
@@ -15,38 +15,58 @@ const maxBlockersPerRoot = 20;
  */
 export function explainFailures(problem: Problem): readonly Blocker[] {
   const impossible = problem.search.impossible();
-  const accepted: Requirement[] = [];
   const blockers: Blocker[] = [];
+  let roots: readonly Requirement[] = [];
   for (const root of problem.roots) {
-    if (root.candidates.every((variable) => impossible.has(variable))) {
-      blockers.push(...explainImpossible(problem, root, impossible));
-      continue;
-    }
-    const found = explainAgainst(problem, accepted, root);
-    if (found.length === 0) accepted.push(root);
-    blockers.push(...found);
+    const dead = root.candidates.every((variable) => impossible.has(variable));
+    if (dead) blockers.push(...explainImpossible(problem, root, impossible));
+    else roots = [...roots, root];
   }
-  return blockers;
+  for (;;) {
+    const found = findFailing(problem, roots);
+    if (found === undefined) return blockers;
+    blockers.push(...found.blockers);
+    roots = roots.filter((root) => root !== found.root);
+  }
 }
 
-/** Why the root cannot be met beside those that are accepted; empty where it can. */
-function explainAgainst(
-  problem: Problem,
-  accepted: readonly Requirement[],
-  root: Requirement,
-): readonly Blocker[] {
-  const attempts = [[...accepted, root], [root]];
-  let blockers: readonly Blocker[] = [];
-  for (const roots of attempts) {
-    const result = problem.search.solve(
-      roots.map(({ variable }) => variable),
-      decideByWalk(problem, roots),
-    );
-    if (result.kind === 'model') return blockers;
-    if (result.kind === 'exhausted') return [exhausted(root)];
-    blockers = explainCore(problem, minimalCore(result.facts, roots), root).slice(0, maxBlockersPerRoot);
+interface Failing {
+  readonly root: Requirement;
+  readonly blockers: readonly Blocker[];
+}
+
+/** One root that cannot be met beside the others, and why; undefined where all can. */
+function findFailing(problem: Problem, roots: readonly Requirement[]): Failing | undefined {
+  const core = coreOf(problem, roots);
+  if (core === undefined) return undefined;
+  const involved = roots.filter((root) =>
+    core.some((fact) => fact.kind === 'supply' && fact.requirement === root),
+  );
+  for (const root of involved) {
+    const own = involved.length > 1 ? coreOf(problem, [root]) : core;
+    if (own !== undefined) return { root, blockers: explainWithin(problem, own, [root], root) };
   }
-  return blockers;
+  // They fail only together. The last one in the order of requests is as good to blame as any, and always the same.
+  const root = involved.at(-1) ?? roots.at(-1);
+  if (root === undefined) return undefined;
+  return { root, blockers: explainWithin(problem, core, involved, root) };
+}
+
+function explainWithin(
+  problem: Problem,
+  core: readonly Fact[],
+  roots: readonly Requirement[],
+  failing: Requirement,
+): readonly Blocker[] {
+  const found = explainCore(problem, minimalCore(core, roots), failing).slice(0, maxBlockersPerRoot);
+  return found.length > 0 ? found : [exhausted(failing)];
+}
+
+/** The facts that rule the roots out together; none where the search gave up, undefined where they can be met. */
+function coreOf(problem: Problem, roots: readonly Requirement[]): readonly Fact[] | undefined {
+  const variables = roots.map(({ variable }) => variable);
+  const result = problem.search.solve(variables, decideByWalk(problem, roots));
+  return result.kind === 'model' ? undefined : result.kind === 'core' ? result.facts : [];
 }
 
 function exhausted(root: Requirement): Blocker {

@@ -51,6 +51,9 @@ export class Problem {
   readonly #recommendations = new Map<number, Requirement[]>();
   readonly #shared = new Map<string, Requirement>();
   readonly #baseConflicts = new Map<number, Extract<Fact, { kind: 'base-conflict' }>[]>();
+  /** Names that the request itself brings. */
+  readonly #asked: ReadonlySet<PackageName>;
+  /** Names that the request hides and does not bring back. */
   readonly #blocked: ReadonlySet<PackageName>;
 
   constructor(universe: Universe, request: SolveRequest, base: BaseView, pool: Pool) {
@@ -58,8 +61,8 @@ export class Problem {
     this.request = request;
     this.base = base;
     this.pool = pool;
-    const asked = [...request.install, ...request.local, ...request.replace].map(({ name }) => name);
-    this.#blocked = new Set(request.remove.filter((name) => !asked.includes(name)));
+    this.#asked = new Set([...request.install, ...request.local, ...request.replace].map(({ name }) => name));
+    this.#blocked = new Set(request.remove.filter((name) => !this.#asked.has(name)));
     this.roots = this.#makeRoots();
     this.#close();
     this.#addConflicts();
@@ -125,7 +128,9 @@ export class Problem {
     for (const { package: owner, dependency } of base.lost()) {
       const suppliers = this.pool.matchingAny(dependency);
       const candidates = this.#eligible(suppliers).map((item) => this.#variableOf(item.package));
-      const offered = candidates.filter((variable) => explicit.has(variable));
+      const offered = candidates.filter(
+        (variable) => explicit.has(variable) || this.#asked.has(this.nameOf(variable)),
+      );
       roots.push(this.#root('base', owner.name, dependency, offered, 0));
     }
     return roots;

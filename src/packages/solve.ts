@@ -136,22 +136,47 @@ export interface PartialResult {
  * can. Overrides are never parked: a base that is not the wished one is not acceptable silently.
  */
 export function solveSkippingBroken(universe: Universe, request: SolveRequest): PartialResult {
-  const suspended: { name: PackageName; blockers: readonly Blocker[] }[] = [];
-  let current = request;
+  const parked = new Map<PackageName, readonly Blocker[]>();
   for (;;) {
-    const result = solve(universe, current);
-    if (result.kind === 'solved') {
-      return { result, suspended: suspended.sort((a, b) => compareBytes(a.name, b.name)) };
-    }
+    const result = solve(universe, without(request, parked));
+    if (result.kind === 'solved') return unpark(universe, request, parked, result);
     const failing = new Set<string>(result.blockers.map((blocker) => blocker.package));
-    const broken = sorted(
-      [...current.install, ...current.local].map(({ name }) => name).filter((name) => failing.has(name)),
-    );
-    if (broken.length === 0) return { result, suspended };
+    const asked = [...request.install, ...request.local].map(({ name }) => name);
+    const broken = asked.filter((name) => failing.has(name) && !parked.has(name));
+    if (broken.length === 0) return { result, suspended: suspendedOf(parked) };
     for (const name of broken) {
-      suspended.push({ name, blockers: result.blockers.filter((blocker) => blocker.package === name) });
+      parked.set(
+        name,
+        result.blockers.filter((blocker) => blocker.package === name),
+      );
     }
-    const stays = ({ name }: { readonly name: PackageName }): boolean => !broken.includes(name);
-    current = { ...current, install: current.install.filter(stays), local: current.local.filter(stays) };
   }
+}
+
+/** Takes back what fails only beside something else that is parked by now. */
+function unpark(
+  universe: Universe,
+  request: SolveRequest,
+  parked: Map<PackageName, readonly Blocker[]>,
+  first: Solution,
+): PartialResult {
+  let result = first;
+  for (const [name, blockers] of [...parked]) {
+    parked.delete(name);
+    const again = solve(universe, without(request, parked));
+    if (again.kind === 'solved') result = again;
+    else parked.set(name, blockers);
+  }
+  return { result, suspended: suspendedOf(parked) };
+}
+
+function without(request: SolveRequest, parked: ReadonlyMap<PackageName, unknown>): SolveRequest {
+  const stays = ({ name }: { readonly name: PackageName }): boolean => !parked.has(name);
+  return { ...request, install: request.install.filter(stays), local: request.local.filter(stays) };
+}
+
+function suspendedOf(parked: ReadonlyMap<PackageName, readonly Blocker[]>): PartialResult['suspended'] {
+  return [...parked]
+    .map(([name, blockers]) => ({ name, blockers }))
+    .sort((a, b) => compareBytes(a.name, b.name));
 }

@@ -68,7 +68,9 @@ export function violations(
     }
   }
   const explicit = set.filter(
-    (item) => asked.includes(item.name) || request.install.some((wish) => meets(universe, item, wish)),
+    (item) =>
+      asked.includes(item.name) ||
+      request.install.some((wish) => !holds(wish, kept) && meets(universe, item, wish)),
   );
   for (const item of kept) {
     for (const dependency of item.depends) {
