@@ -29,9 +29,9 @@ import type { KnownPackage } from './resolve.ts';
 const parallelDownloads = 4;
 const maxInitScript = 1 << 20;
 
-/** The scratch folder of downloads; what an interrupted run left there is resumed or swept. */
+/** The scratch folder of downloads, named so that no sweep of staging directories takes it; what an interrupted run left there is resumed or swept. */
 export function downloadFolder(repo: Repository): string {
-  return join(repo.path, 'tmp/opkg-ostree-download');
+  return join(repo.path, 'tmp/opkg-ostree.download');
 }
 
 /** What is known of a package that is in the cache; undefined where it has to be downloaded. */

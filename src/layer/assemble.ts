@@ -155,12 +155,12 @@ function sortServices(
 ): { native: string[]; jobs: ScriptJob[] } {
   const native: string[] = [];
   const jobs: ScriptJob[] = [];
-  for (const [order, { commit }] of packages.entries()) {
+  for (const { commit } of packages) {
     for (const { name, computed } of servicesOf(repo, commit)) {
       if (disabled.has(name)) continue;
       if (!computed) native.push(name);
       else {
-        const rest = { service: name, upgrade: false, bytes: new Uint8Array(0), order } as const;
+        const rest = { service: name, upgrade: false, bytes: new Uint8Array(0) } as const;
         jobs.push({ package: commit.record.name, action: 'enable', ...rest });
       }
     }
@@ -177,15 +177,15 @@ function sortScripts(
 ): { jobs: ScriptJob[]; deferred: ScriptRun[] } {
   const jobs: ScriptJob[] = [];
   const deferred: ScriptRun[] = [];
-  for (const [order, { commit }] of packages.entries()) {
+  for (const { commit } of packages) {
     const name = commit.record.name;
     for (const { member, scriptClass, reason } of classifyScripts(commit.scripts).scripts) {
       const bytes = commit.scripts.get(member) ?? new Uint8Array(0);
       if (scriptClass === 'sandboxed') {
-        jobs.push({ package: name, action: member, service: '', upgrade: gone.has(name), bytes, order });
+        jobs.push({ package: name, action: member, service: '', upgrade: gone.has(name), bytes });
         continue;
       }
-      queueDeferred(txn, tree, { package: name, member, bytes, order });
+      queueDeferred(txn, tree, { package: name, member, bytes });
       deferred.push({
         ...{ package: name, script: member, scriptClass, outcome: 'deferred', status: 0, output: '' },
         ...{ changed: [], reason },

@@ -3,9 +3,8 @@
  *
  * ```
  * usr/lib/opkg-ostree/first-boot/<package>/
- *   run       what the boot runs, with sh and without arguments; its status is the script's
+ *   postinst  what the boot runs, as `sh postinst configure`; its status is the script's
  *   script    the package's postinst or postinst-pkg, as it came
- *   order     three digits: packages with lower ones are run first
  * ```
  */
 import { type RelPath, toRelPath, utf8 } from '../base/index.ts';
@@ -19,12 +18,9 @@ export interface DeferredScript {
   readonly package: string;
   readonly member: string;
   readonly bytes: Uint8Array;
-  /** Position in dependency order. */
-  readonly order: number;
 }
 
 const executable: Attributes = { uid: 0, gid: 0, mode: 0o100755, xattrs: [] };
-const plain: Attributes = { uid: 0, gid: 0, mode: 0o100644, xattrs: [] };
 
 /** Puts the script into the queue; the folder that it got. */
 export function queueDeferred(txn: Transaction, tree: MutableTree, script: DeferredScript): RelPath {
@@ -34,9 +30,8 @@ export function queueDeferred(txn: Transaction, tree: MutableTree, script: Defer
     ensureParents(tree, path);
     tree.putFile(path, txn.writeFile(attributes, bytes));
   };
-  put('run', utf8(runner(script.package, script.member, folder)), executable);
+  put('postinst', utf8(runner(script.package, script.member, folder)), executable);
   put('script', script.bytes, executable);
-  put('order', utf8(`${String(script.order).padStart(3, '0')}\n`), plain);
   return folder;
 }
 

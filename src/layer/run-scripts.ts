@@ -20,8 +20,6 @@ import { readTreeText } from './tree-files.ts';
 export interface ScriptJob extends ScriptCommand {
   /** The script's text; empty for the enabling of a service. */
   readonly bytes: Uint8Array;
-  /** Position of its package in dependency order. */
-  readonly order: number;
 }
 
 export interface RunOptions {
@@ -114,8 +112,7 @@ function unstableRun(
       package: job.package,
       member: job.action,
       bytes: job.bytes,
-      order: job.order,
-    });
+      });
     return {
       ...describe(job, run, { outcome: 'deferred', reason: `gives another ${paths} each time` }),
       changed: [],

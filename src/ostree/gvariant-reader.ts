@@ -110,7 +110,8 @@ export class VariantReader {
     let at = start;
     for (let i = 0; i < count; i++) {
       const itemEnd = start + this.#offset(table + i * width, width);
-      at = this.#aligned(at, element.alignment, Math.min(itemEnd, table));
+      if (itemEnd > table) throw invalid('an offset points out of its array', at);
+      at = this.#aligned(at, element.alignment, itemEnd);
       items.push(this.read(element, at, itemEnd, depth + 1));
       at = itemEnd;
     }

@@ -140,15 +140,16 @@ function carried(path: string, sides: Sides): EtcMergeEntry {
   );
 }
 
-/** The nearest folder of the path that the new defaults hold as something else, unless the merge replaces it by a folder. */
+/**
+ * The nearest folder of the path that the new defaults hold as something else. A folder that the admin added or whose
+ * owner or mode they changed is carried over itself, before what is in it, and so is none.
+ */
 function blockedParent(path: string, { oldDefault, current, newDefault }: Sides): string | undefined {
   for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
     const parent = path.slice(0, at);
     const theirs = newDefault.nodes.get(parent);
     if (theirs === undefined || theirs.kind === 'dir') continue;
-    const replaced =
-      oldDefault.nodes.get(parent)?.kind !== 'dir' && current.nodes.get(parent)?.kind === 'dir';
-    if (!replaced) return parent;
+    if (sameEtcNode(oldDefault, current, parent)) return parent;
   }
   return undefined;
 }

@@ -46,7 +46,7 @@ export function applyEtcMerge(plan: EtcMergePlan, current: string, target: strin
   const notes = [...plan.notes];
   const run: CopyRun = { notes, copied: [] };
   for (const entry of plan.entries) {
-    if (entry.action === 'remove') removeTree(join(target, entry.path));
+    if (entry.action === 'remove' && hasRealParents(target, entry.path)) removeTree(join(target, entry.path));
   }
   for (const entry of plan.entries) {
     if (entry.class === 'skipped') notes.push(`${entry.path}: ${entry.note ?? 'skipped'}`);
@@ -54,6 +54,14 @@ export function applyEtcMerge(plan: EtcMergePlan, current: string, target: strin
   }
   copyXattrs(run.copied, notes);
   return notes;
+}
+
+/** False where a folder on the way is missing, a file, or a symlink, which would lead the removal out of the tree. */
+function hasRealParents(target: string, path: string): boolean {
+  const parts = path.split('/').slice(0, -1);
+  return parts.every((_, index) => {
+    return lstatIfExists(join(target, ...parts.slice(0, index + 1)))?.isDirectory() === true;
+  });
 }
 
 function carryPath(current: string, target: string, path: string, run: CopyRun): void {

@@ -48,7 +48,12 @@ export const vectorTree: Files = {
 export function commitTree(
   scratch: string,
   repo: string,
-  { ref, files, version = '23.05.1' }: { ref: string; files: Files; version?: string },
+  {
+    ref,
+    files,
+    version = '23.05.1',
+    metadata = {},
+  }: { ref: string; files: Files; version?: string; metadata?: Readonly<Record<string, string>> },
 ): Checksum {
   const dir = fs.mkdtempSync(join(scratch, 'tree-'));
   fs.chmodSync(dir, 0o755);
@@ -65,6 +70,7 @@ export function commitTree(
     '--no-xattrs',
     '--timestamp=2024-01-02T03:04:05Z',
     `--add-metadata-string=version=${version}`,
+    ...Object.entries(metadata).map(([key, value]) => `--add-metadata-string=${key}=${value}`),
     `--tree=dir=${dir}`,
   ]);
   return toChecksum(out.trim());

@@ -351,9 +351,8 @@ describe('assemble', () => {
     expect(scripts).toMatchObject([{ package: 'live', script: 'postinst-pkg', outcome: 'deferred' }]);
     const folder = 'usr/lib/opkg-ostree/first-boot/live';
     expect(world.at(commit, `${folder}/script`)).toBe('uci commit live\n');
-    expect(world.at(commit, `${folder}/order`)).toBe('000\n');
-    expect(world.at(commit, `${folder}/run`)).toMatch(/^#!\/bin\/sh\n/u);
-    expect(world.mode(commit, `${folder}/run`)).toBe('0:0 100755');
+    expect(world.at(commit, `${folder}/postinst`)).toMatch(/^#!\/bin\/sh\n/u);
+    expect(world.mode(commit, `${folder}/postinst`)).toBe('0:0 100755');
   });
 
   it('refuses two versions of one package', async () => {

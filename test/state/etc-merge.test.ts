@@ -138,6 +138,22 @@ describe('the merge of /etc', () => {
     expect(fs.readdirSync(outside)).toEqual(['secret']);
   });
 
+  it('a deletion never reaches through a link of the new defaults', () => {
+    const outside = make('outside', { gone: 's', sub: '' });
+    const { result } = merge({ 'd/gone': '1', 'd/e': '1' }, { 'd/e': '1' }, { d: `-> ${outside}` });
+    expect(result).toEqual({ d: `-> ${outside}` });
+    expect(fs.readdirSync(outside).sort()).toEqual(['gone', 'sub']);
+  });
+
+  it('a deletion below what became a file is done already', () => {
+    expect(merge({ 'd/gone': '1', 'd/e': '1' }, { 'd/e': '1' }, { d: 'file' }).result).toEqual({ d: 'file' });
+  });
+
+  it('a folder with a new mode replaces the file that the new defaults have there', () => {
+    const { result } = merge({ 'd/e/z': '1' }, { 'd/': '700|', 'd/e/z': '3' }, { d: 'file' });
+    expect(result).toEqual({ 'd/e/z': '3' });
+  });
+
   it('refuses a link in place of a directory of the defaults, as libostree does', () => {
     const plan = planEtcMerge(
       make('o', { 'd/a': '1' }),

@@ -37,16 +37,11 @@ export class TestSysroot {
   }
 
   writeState(lines: Readonly<Record<string, string | number>>): void {
-    const text = Object.entries(lines).map(([key, value]) => `${key} ${value}\n`);
-    writeFileSync(join(this.path, 'ostree/opkg-ostree/boot-state'), `format 1\n${text.join('')}`);
+    writeBootState(this.path, lines);
   }
 
-  /** The image; its files belong to root because the test runs as root. */
   image(file: string): string {
-    // libostree's immutable flag would keep the test from removing the folder.
-    rmSync(file, { force: true });
-    run('mke2fs', ['-q', '-t', 'ext4', '-L', 'sysroot', '-d', this.path, file, '256M']);
-    return file;
+    return makeImage(this.path, file);
   }
 
   #deploy(tree: string, branch: string): void {
@@ -94,6 +89,20 @@ export class TestSysroot {
       writeFileSync(join(entries, name), text.replace(/init=\S+/u, words));
     }
   }
+}
+
+/** Writes the boot state as the tool does before a switch. */
+export function writeBootState(sysroot: string, lines: Readonly<Record<string, string | number>>): void {
+  const text = Object.entries(lines).map(([key, value]) => `${key} ${value}\n`);
+  mkdirSync(join(sysroot, 'ostree/opkg-ostree'), { recursive: true });
+  writeFileSync(join(sysroot, 'ostree/opkg-ostree/boot-state'), `format 1\n${text.join('')}`);
+}
+
+/** An ext4 image of a sysroot; its files belong to root because the test runs as root. */
+export function makeImage(sysroot: string, file: string): string {
+  rmSync(file, { force: true });
+  run('mke2fs', ['-q', '-t', 'ext4', '-L', 'sysroot', '-d', sysroot, file, '256M']);
+  return file;
 }
 
 function debugfs(image: string, command: string): string {

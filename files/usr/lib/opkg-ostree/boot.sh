@@ -67,6 +67,7 @@ state_is_valid() {
 # Writes those variables of state_read that are set.
 state_write() {
 	local file="$SYSROOT/$STATE_DIR/boot-state"
+	[ -d "${file%/*}" ] || $BB mkdir -p "${file%/*}" || return 1
 	{
 		echo "format 1"
 		[ -z "$PENDING" ] || echo "pending $PENDING"
@@ -81,6 +82,7 @@ state_write() {
 # Remembers a verdict: $1 deployment, $2 good or bad, $3 the reason in one line.
 verdict_add() {
 	local file="$SYSROOT/$STATE_DIR/verdicts"
+	[ -d "${file%/*}" ] || $BB mkdir -p "${file%/*}" || return 1
 	{
 		[ -r "$file" ] && $BB tail -n 99 "$file"
 		echo "$($BB date +%s) ${1:--} $2 $3"

@@ -172,7 +172,7 @@ health_mark_good() {
 		return 0
 	fi
 	GOOD=$BOOTED PENDING='' TRIES='' CONFIRM='' BAD='' REASON=''
-	$BB mkdir -p "$SYSROOT/$STATE_DIR" && state_write || die 1 SYSTEM "cannot write the boot state"
+	state_write || die 1 SYSTEM "cannot write the boot state"
 	verdict_add "$BOOTED" good "$1"
 	log "$BOOTED is good: $1"
 }

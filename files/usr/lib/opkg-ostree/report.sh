@@ -285,5 +285,5 @@ rollback_state() {
 		PENDING=$1 TRIES=3 GOOD=$2
 	fi
 	CONFIRM='' BAD='' REASON=''
-	$BB mkdir -p "$SYSROOT/$STATE_DIR" && state_write || die 1 SYSTEM "cannot write the boot state" "look at the space on ${SYSROOT:-/}: df"
+	state_write || die 1 SYSTEM "cannot write the boot state" "look at the space on ${SYSROOT:-/}: df"
 }
