@@ -79,9 +79,7 @@ export function parseTarHeader(block: Uint8Array): TarHeader | TarHeaderFault {
   const numbers = numbersOf(bytes);
   if (numbers === undefined) return malformed('a header holds a number that is none or out of range');
   const name = prefix === '' ? own : `${prefix}/${own}`;
-  // Before POSIX a directory was a file with a slash at the end of its name.
-  const isOldDirectory = type === 'file' && name.endsWith('/');
-  return { type: isOldDirectory ? 'directory' : type, name, link, ...numbers };
+  return { type, name, link, ...numbers };
 }
 
 function malformed(fault: string): TarHeaderFault {

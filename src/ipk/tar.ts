@@ -115,7 +115,7 @@ class TarReader {
   }
 
   #makeEntry(header: TarHeader, extensions: Extensions): TarEntry {
-    const { type } = header;
+    let { type } = header;
     if (type === 'gnu-long-name' || type === 'gnu-long-link' || type === 'pax' || type === 'pax-global')
       throw this.#error('malformed', 'has an extension header out of place');
     const named = { ...header, name: extensions.name ?? header.name, link: extensions.link ?? header.link };
@@ -123,6 +123,8 @@ class TarReader {
     const applied = applyPax(named, pax);
     if (applied === undefined) throw this.#error('malformed', 'has a malformed PAX header');
     const { size } = applied;
+    // Before POSIX a directory was a file with a slash at the end of its name.
+    if (type === 'file' && applied.name.endsWith('/')) type = 'directory';
     if (type !== 'file' && size !== 0) throw this.#error('malformed', `has a ${type} with content`);
     this.#total += size;
     if (this.#total > this.#options.maxTotal)
