@@ -4,11 +4,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { join, normalize } from 'node:path';
 
-/** What goes wrong with a file: bytes stop (`cut`), stop for ever (`stall`), one is flipped (`corrupt`), or a status. */
+/** What goes wrong with a file: bytes stop (`cut`), stop for ever (`stall`), one is flipped (`corrupt`), all are others, or a status. */
 export type Fault =
   | { readonly kind: 'cut'; readonly after: number }
   | { readonly kind: 'stall'; readonly after: number }
   | { readonly kind: 'corrupt' }
+  | { readonly kind: 'replace'; readonly body: Uint8Array }
   | { readonly kind: 'status'; readonly status: number };
 
 /** One answered request. */
@@ -81,7 +82,7 @@ export class FeedServer {
     const fault = this.#takeFault(path);
     if (fault?.kind === 'status') respond(response, fault.status);
     else if (body === undefined) respond(response, 404);
-    else serve(request, response, fault?.kind === 'corrupt' ? flipped(body) : body, fault);
+    else serve(request, response, altered(body, fault), fault);
     if (fault?.kind === 'stall') this.stalled += 1;
   }
 
@@ -135,6 +136,11 @@ function parseRange(
   const from = Number(match[1]);
   const to = match[2] === '' ? size - 1 : Math.min(Number(match[2]), size - 1);
   return from >= size || from > to ? 'invalid' : { from, to };
+}
+
+function altered(body: Buffer, fault: Fault | undefined): Buffer {
+  if (fault?.kind === 'corrupt') return flipped(body);
+  return fault?.kind === 'replace' ? Buffer.from(fault.body) : body;
 }
 
 function flipped(body: Buffer): Buffer {

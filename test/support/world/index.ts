@@ -9,7 +9,7 @@ export { prepareRealRoot, type RealRoot, realRootPath } from './real-root.ts';
 export { Cli, type Ended, type RunOptions, runProgram } from './runner.ts';
 export { appendLine, editFile, lastLine, type Scene, type SceneDeployment, startScene } from './scene.ts';
 export { newFolder, removeFolder } from './temp.ts';
-export { listTree } from './tree-digest.ts';
+export { listTree, treeChanges } from './tree-digest.ts';
 export {
   bootableKernel,
   openWorld,

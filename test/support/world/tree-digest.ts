@@ -21,3 +21,12 @@ function walk(root: string, path: string): string[] {
       .flatMap((name) => walk(root, path === '' ? name : `${path}/${name}`)),
   ];
 }
+
+/** The lines that only one of two listings has, `-` before those of the first, `+` before those of the second. */
+export function treeChanges(before: readonly string[], after: readonly string[]): string[] {
+  const [old, current] = [new Set(before), new Set(after)];
+  return [
+    ...before.filter((line) => !current.has(line)).map((line) => `- ${line}`),
+    ...after.filter((line) => !old.has(line)).map((line) => `+ ${line}`),
+  ];
+}

@@ -331,7 +331,7 @@ export const FEED_PACKAGES: readonly CatalogEntry[] = [
     name: 'iperf3-ssl',
     section: 'net',
     only: /^usr\/bin\//,
-    fields: { Provides: 'iperf3', Conflicts: 'iperf3', Depends: 'libssl3' },
+    fields: { Conflicts: 'iperf3', Depends: 'libssl3' },
   },
   { deb: 'iputils-arping', section: 'net', modes: { 'usr/bin/arping': 0o4755 } },
 ];
