@@ -53,32 +53,35 @@ export async function assemble(
   const packages = orderedPackages(spec);
   if (packages.length + spec.remove.length + spec.replace.length === 0) return unchanged(spec.base);
   const timestamp = Math.max(base.timestamp, ...packages.map((p) => p.commit.timestamp));
-  // The tree before scripts is committed to the repository first: the sandbox is a checkout of it.
-  const prepared = await repo.withTransaction((txn) =>
-    prepare(repo, txn, base, packages, spec, timestamp, ctx),
-  );
-  return repo.withTransaction(async (txn) => {
-    const scripts = await runScripts(
-      repo,
-      txn,
-      prepared,
-      prepared.jobs,
-      { policy: spec.scriptPolicy, timestamp, timeout: spec.scriptTimeout ?? defaultTimeout },
-      ctx,
-    );
-    // After the scripts, as in an image build: there rc.common enables every service once more at the end.
-    for (const service of prepared.services) enableService(repo, txn, scripts.tree, service);
-    const runs = [...prepared.deferred, ...scripts.runs];
-    const root = scripts.tree.write(txn);
-    const commit = txn.writeCommit(describeCommit(spec, base, prepared, runs, { timestamp, ...root }));
-    return {
-      commit,
-      layered: true,
-      scripts: runs,
-      notes: prepared.notes,
-      services: prepared.services,
-    };
+  const finish = (txn: Transaction, prepared: Prepared) =>
+    complete(repo, txn, base, spec, prepared, timestamp, ctx);
+  const first = await repo.withTransaction(async (txn) => {
+    const prepared = prepare(repo, txn, base, packages, spec, timestamp, ctx);
+    return prepared.jobs.length === 0 ? finish(txn, prepared) : prepared;
   });
+  // Scripts get a checkout of the tree, so its objects have to be in the repository by then.
+  return 'commit' in first ? first : repo.withTransaction((txn) => finish(txn, first));
+}
+
+/** Scripts, service links, the commit. */
+async function complete(
+  repo: Repository,
+  txn: Transaction,
+  base: Commit,
+  spec: LayerSpec,
+  prepared: Prepared,
+  timestamp: number,
+  ctx: OperationContext,
+): Promise<LayeredCommit> {
+  const options = { policy: spec.scriptPolicy, timestamp, timeout: spec.scriptTimeout ?? defaultTimeout };
+  const scripts = await runScripts(repo, txn, prepared, prepared.jobs, options, ctx);
+  // After the scripts, as in an image build: there rc.common enables every service once more at the end.
+  for (const service of prepared.services) enableService(repo, txn, scripts.tree, service);
+  const runs = [...prepared.deferred, ...scripts.runs];
+  const root = scripts.tree.write(txn);
+  const commit = txn.writeCommit(describeCommit(spec, base, prepared, runs, { timestamp, ...root }));
+  const { notes, services } = prepared;
+  return { commit, layered: true, scripts: runs, notes, services };
 }
 
 function unchanged(commit: Checksum): LayeredCommit {

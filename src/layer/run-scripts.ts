@@ -112,7 +112,7 @@ function unstableRun(
       package: job.package,
       member: job.action,
       bytes: job.bytes,
-      });
+    });
     return {
       ...describe(job, run, { outcome: 'deferred', reason: `gives another ${paths} each time` }),
       changed: [],

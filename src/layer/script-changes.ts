@@ -82,8 +82,6 @@ class Comparison {
   readonly #repo: Repository;
   readonly #tree: MutableTree;
   readonly #view: SandboxView;
-  /** Where to look for what may have changed: the overlay's upper layer, or the whole copy. */
-  readonly #root: string;
   readonly #changes: TreeChange[];
   readonly #asRoot = effectiveUser() === 0;
 
@@ -91,12 +89,11 @@ class Comparison {
     this.#repo = repo;
     this.#tree = tree;
     this.#view = view;
-    this.#root = view.upper ?? view.merged;
     this.#changes = changes;
   }
 
   directory(path: RelPath): void {
-    const names = readdir(join(this.#root, path)).sort(compareBytes);
+    const names = readdir(join(this.#view.files, path)).sort(compareBytes);
     this.#removedBelow(path);
     for (const name of names) {
       if (path === '' && sandboxFolders.has(name)) continue;
@@ -107,7 +104,7 @@ class Comparison {
   /** A folder that was deleted and made again hides what it held without a mark for each: only the merged view tells. */
   #removedBelow(path: RelPath): void {
     if (this.#tree.lookup(path)?.kind !== 'dir') return;
-    const shown = new Set(readdir(join(this.#view.merged, path)));
+    const shown = new Set(readdir(join(this.#view.shown, path)));
     for (const { name } of this.#tree.list(path)) {
       if (shown.has(name) || (path === '' && sandboxFolders.has(name))) continue;
       this.#changes.push({ kind: 'remove', path: toRelPath(path === '' ? name : `${path}/${name}`) });
@@ -115,7 +112,7 @@ class Comparison {
   }
 
   #entry(path: RelPath): void {
-    const source = join(this.#root, path);
+    const source = join(this.#view.files, path);
     const stats = lstat(source);
     if (stats.isDirectory()) this.#subdirectory(path, stats);
     else if (stats.isSymbolicLink()) this.#symlink(path, stats, readlink(source));

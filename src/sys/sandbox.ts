@@ -31,10 +31,13 @@ export interface SandboxRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The tree after the script, while the namespace still stands: `upper` holds what changed, `merged` all of it. */
+/**
+ * The tree after the script. `shown` has every name of it, while the namespace still stands; `files` has what may have
+ * changed (the overlay's upper layer, or the whole copy) and stays.
+ */
 export interface SandboxView {
-  readonly merged: string;
-  readonly upper: string | undefined;
+  readonly shown: string;
+  readonly files: string;
 }
 
 /** How a script ended; `setup` names the step that failed when it never started. */
@@ -124,9 +127,12 @@ export async function runSandboxed<T>(
     const [word = '', rest = ''] = splitReport(ending);
     if (word === 'setup') return result('setup', { setup: rest, output: output() });
     if (word !== 'exit') throw unavailable(output().trim().slice(-300) || 'namespaces cannot be made');
-    const merged = `/proc/${child.pid ?? 0}/root${join(work, run, 'merged')}`;
-    const upper = request.mode === 'overlay' ? join(work, run, 'upper') : undefined;
-    return result('exited', { status: Number(rest), value: look({ merged, upper }), output: output() });
+    const merged = join(work, run, 'merged');
+    const view =
+      request.mode === 'overlay'
+        ? { shown: `/proc/${child.pid ?? 0}/root${merged}`, files: join(work, run, 'upper') }
+        : { shown: merged, files: merged };
+    return result('exited', { status: Number(rest), value: look(view), output: output() });
   } finally {
     await stop(child);
   }

@@ -148,9 +148,9 @@ export class LayerWorld {
 
   static async make(
     files: Files = {},
-    options: { busybox?: boolean; mode?: 'bare' | 'archive' | 'bare-user' } = {},
+    options: { busybox?: boolean; parent?: string; mode?: 'bare' | 'archive' | 'bare-user' } = {},
   ): Promise<LayerWorld> {
-    const dir = mkdtempSync(join(tmpdir(), 'layer-test-'));
+    const dir = mkdtempSync(join(options.parent ?? tmpdir(), 'layer-test-'));
     const root = join(dir, 'root');
     mkdirSync(root, { mode: 0o755 });
     writeFiles(root, { ...baseFiles, ...files });

@@ -1,9 +1,11 @@
 /** Scripts that really run, in the sandbox, on a tree whose programs are those of a static busybox. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readLayerMetadata } from '../../src/layer/index.ts';
-import { canSandbox, control, LayerWorld, refusal, stub } from './support.ts';
+import { canSandbox, control, LayerWorld, refusal, stub } from '../layer/support.ts';
 
 const script = (name: string, body: string, files = {}) => ({
   ...control(name),
@@ -222,6 +224,29 @@ exit 0
       expect(existsSync('/etc/on-host')).toBe(false);
     } finally {
       foreign.close();
+    }
+  });
+
+  it('runs on a full copy where no overlay can be mounted, with the same result', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'layer-overlay-'));
+    for (const name of ['lower', 'upper', 'work', 'top']) mkdirSync(join(dir, name));
+    const layers = `lowerdir=${dir}/lower,upperdir=${dir}/upper,workdir=${dir}/work`;
+    // An overlay's upper layer cannot lie on another overlay.
+    execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', layers, join(dir, 'top')]);
+    try {
+      const copied = await LayerWorld.make({}, { busybox: true, parent: join(dir, 'top') });
+      expect(copied.base).toBe(world.base);
+      const packages = [
+        script('p', 'echo p >> /etc/both; rm -rf /usr/share/p; mkdir /usr/share/p; rm /etc/config/system\n'),
+        script('q', 'echo q >> /etc/both; chmod 600 /etc/shells\n'),
+      ];
+      const { commit } = await copied.layer(packages);
+      expect(copied.at(commit, 'usr/etc/both')).toBe('p\nq\n');
+      expect(copied.at(commit, 'usr/share/p/x')).toBeUndefined();
+      expect((await world.layer(packages)).commit).toBe(commit);
+    } finally {
+      execFileSync('umount', [join(dir, 'top')]);
+      rmSync(dir, { recursive: true });
     }
   });
 
