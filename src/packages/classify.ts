@@ -1,7 +1,8 @@
 import type { PackageName } from '../base/index.ts';
+import type { Requirement } from './facts.ts';
 import type { AvailablePackage, InstalledPackage, Relation } from './model.ts';
 import { nearNames } from './near-names.ts';
-import type { Problem, Requirement } from './problem.ts';
+import type { Problem } from './problem.ts';
 import { formatDependency, formatRelation } from './relations.ts';
 import type { Blocker } from './request.ts';
 

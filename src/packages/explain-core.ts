@@ -1,11 +1,15 @@
 import { classifyUnmet } from './classify.ts';
+import { type Decide, no, yes } from './clauses.ts';
+import type { Fact, Requirement } from './facts.ts';
 import { baseConflictBlocker, chainOf, derivation, label, leafBlocker, type Step } from './phrases.ts';
-import type { Fact, Problem, Requirement } from './problem.ts';
+import type { Problem } from './problem.ts';
 import type { Blocker } from './request.ts';
-import { no, Search, yes } from './search.ts';
+import { Search } from './search.ts';
 
 /** A core with more facts than this is told as it is: making it small costs a search for each fact. */
 const maxMinimizedFacts = 400;
+/** Conflicts that one step of making a core small may take; past it the fact stays. */
+const maxStepConflicts = 200;
 
 /** A part of the facts that still rules the roots out, and of which none can be left out. */
 export function minimalCore(facts: readonly Fact[], roots: readonly Requirement[]): readonly Fact[] {
@@ -31,7 +35,8 @@ function isSatisfiable(facts: readonly Fact[], roots: readonly Requirement[]): b
   const assumed = roots.map(({ variable }) => translate(yes(variable)) >> 1);
   for (const { literals, fact } of clauses) search.addClause(literals, fact);
   const all = [...variables.values()];
-  const result = search.solve(assumed, (value) => all.find((variable) => value(variable) === undefined) ?? 0);
+  const next: Decide = (value) => all.find((variable) => value(variable) === undefined) ?? 0;
+  const result = search.solve(assumed, next, maxStepConflicts);
   return result.kind !== 'core';
 }
 

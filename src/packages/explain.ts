@@ -1,7 +1,8 @@
 import { classifyUnmet } from './classify.ts';
 import { explainCore, minimalCore } from './explain-core.ts';
+import type { Fact, Requirement } from './facts.ts';
 import { baseConflictBlocker, leafBlocker, type Step } from './phrases.ts';
-import type { Fact, Problem, Requirement } from './problem.ts';
+import type { Problem } from './problem.ts';
 import type { Blocker } from './request.ts';
 import { decideByWalk } from './walk.ts';
 
@@ -26,12 +27,15 @@ export function explainFailures(problem: Problem): readonly Blocker[] {
     const found = findFailing(problem, roots);
     if (found === undefined) return blockers;
     blockers.push(...found.blockers);
+    if (found.gaveUp) return blockers;
     roots = roots.filter((root) => root !== found.root);
   }
 }
 
 interface Failing {
   readonly root: Requirement;
+  /** True where the search came to no end: the next one would take as long. */
+  readonly gaveUp: boolean;
   readonly blockers: readonly Blocker[];
 }
 
@@ -44,12 +48,13 @@ function findFailing(problem: Problem, roots: readonly Requirement[]): Failing |
   );
   for (const root of involved) {
     const own = involved.length > 1 ? coreOf(problem, [root]) : core;
-    if (own !== undefined) return { root, blockers: explainWithin(problem, own, [root], root) };
+    if (own !== undefined)
+      return { root, gaveUp: own.length === 0, blockers: explainWithin(problem, own, [root], root) };
   }
   // They fail only together. The last one in the order of requests is as good to blame as any, and always the same.
   const root = involved.at(-1) ?? roots.at(-1);
   if (root === undefined) return undefined;
-  return { root, blockers: explainWithin(problem, core, involved, root) };
+  return { root, gaveUp: core.length === 0, blockers: explainWithin(problem, core, involved, root) };
 }
 
 function explainWithin(

@@ -24,7 +24,7 @@ export function nearNames(wanted: string, names: Iterable<string>, limit = 3): r
 }
 
 /** Insertions, deletions, changes and swaps of neighbours from one to the other; more than `bound` is `bound + 1`. */
-export function editDistance(a: string, b: string, bound: number): number {
+function editDistance(a: string, b: string, bound: number): number {
   if (Math.abs(a.length - b.length) > bound) return bound + 1;
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, at) => at);

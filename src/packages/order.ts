@@ -1,5 +1,6 @@
 import { compareBytes, type PackageName } from '../base/index.ts';
-import type { Problem, Requirement } from './problem.ts';
+import type { Requirement } from './facts.ts';
+import type { Problem } from './problem.ts';
 import type { SolvedPackage } from './request.ts';
 
 interface Brought {

@@ -1,5 +1,6 @@
 import type { Finding } from './classify.ts';
-import type { Fact, Problem, Requirement } from './problem.ts';
+import type { Fact, Requirement } from './facts.ts';
+import type { Problem } from './problem.ts';
 import { formatDependency } from './relations.ts';
 import type { Blocker } from './request.ts';
 

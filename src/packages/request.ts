@@ -88,15 +88,7 @@ export interface Solution {
   readonly unmetRecommends: readonly { readonly by: PackageName; readonly wanted: string }[];
 }
 
-export type BlockerReason =
-  | 'missing'
-  | 'version'
-  | 'conflict'
-  | 'arch'
-  | 'kernel'
-  | 'essential'
-  | 'held'
-  | 'space';
+type BlockerReason = 'missing' | 'version' | 'conflict' | 'arch' | 'kernel' | 'essential' | 'held' | 'space';
 
 /** One cause why the request cannot be met. */
 export interface Blocker {

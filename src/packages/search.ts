@@ -1,37 +1,15 @@
-/**
- * Conflict-driven search over boolean variables: unit propagation with two watched literals, first-UIP learning,
- * backjumping, assumptions, and a core of the given clauses on failure. A literal is `2v` (v is true) or `2v + 1`.
- * No randomness and no clock: the same clauses and the same `decide` give the same answer.
- */
-export interface Clause<Fact> {
-  readonly literals: number[];
-  /** What the clause stands for; undefined for a learned one. */
-  readonly fact: Fact | undefined;
-  /** The clauses that a learned one was resolved from. */
-  readonly antecedents: readonly Clause<Fact>[];
-}
-
-export type SearchResult<Fact> =
-  | { readonly kind: 'model'; readonly isTrue: (variable: number) => boolean }
-  | { readonly kind: 'core'; readonly facts: readonly Fact[] }
-  | { readonly kind: 'exhausted' };
-
-interface Group<Fact> {
-  readonly members: readonly number[];
-  readonly factOf: (a: number, b: number) => Fact;
-}
-
-/** Names the next variable to make true, or 0 when the true ones already form an answer. */
-export type Decide = (value: (variable: number) => boolean | undefined) => number;
-
-/** The literal "variable is true". */
-export const yes = (variable: number): number => variable * 2;
-/** The literal "variable is false". */
-export const no = (variable: number): number => variable * 2 + 1;
+import { type Clause, type Decide, type Group, no, type SearchResult, yes } from './clauses.ts';
 
 /** Conflicts after which a search gives up; real feeds need a handful, hostile ones could take forever. */
 const maxConflicts = 50_000;
+/** Clauses looked at after which a search gives up: seconds. */
+const maxWork = 200_000_000;
 
+/**
+ * Conflict-driven search over boolean variables: unit propagation with two watched literals, first-UIP learning,
+ * backjumping, assumptions, and a core of the given clauses on failure.
+ * No randomness and no clock: the same clauses and the same `decide` give the same answer.
+ */
 export class Search<Fact> {
   #count = 0;
   /** Per literal: 1 true, -1 false, 0 open. */
@@ -44,6 +22,7 @@ export class Search<Fact> {
   readonly #trail: number[] = [];
   readonly #levelStarts: number[] = [];
   #head = 0;
+  #work = 0;
   /** A clause that is false without any decision: nothing can be solved any more. */
   #broken: Clause<Fact> | undefined;
 
@@ -85,9 +64,10 @@ export class Search<Fact> {
   }
 
   /** An assignment in which all assumed variables are true, or the facts that rule it out. */
-  solve(assumptions: readonly number[], decide: Decide): SearchResult<Fact> {
+  solve(assumptions: readonly number[], decide: Decide, limit = maxConflicts): SearchResult<Fact> {
     this.#backtrack(0);
     let conflicts = 0;
+    this.#work = 0;
     for (;;) {
       const conflict = this.#broken ?? this.#propagate();
       if (conflict !== undefined) {
@@ -96,7 +76,7 @@ export class Search<Fact> {
           return { kind: 'core', facts: this.#core(conflict) };
         }
         conflicts += 1;
-        if (conflicts > maxConflicts) return { kind: 'exhausted' };
+        if (conflicts > limit || this.#work > maxWork) return { kind: 'exhausted' };
         this.#learn(conflict);
         continue;
       }
@@ -190,6 +170,7 @@ export class Search<Fact> {
   /** Moves the watches off a literal that became false; returns a clause that has no true or open literal left. */
   #visitWatches(falsified: number): Clause<Fact> | undefined {
     const watching = this.#watches[falsified] ?? [];
+    this.#work += watching.length;
     let kept = 0;
     for (let at = 0; at < watching.length; at += 1) {
       const clause = watching[at];

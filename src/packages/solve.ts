@@ -1,16 +1,17 @@
 import { compareBytes, type PackageName } from '../base/index.ts';
 import { BaseView } from './base-view.ts';
 import { explainFailures } from './explain.ts';
+import type { Requirement } from './facts.ts';
 import { arrange } from './order.ts';
 import { checkOverrides } from './override-checks.ts';
 import { poolOf } from './pool.ts';
-import { Problem, type Requirement } from './problem.ts';
+import { Problem } from './problem.ts';
 import { formatDependency } from './relations.ts';
 import type { Blocker, Refusal, Solution, SolveRequest, SolveResult, Universe } from './request.ts';
 import { decideByWalk, justifiedPart } from './walk.ts';
 
 /** A recommended requirement that was followed, or not. */
-export interface FollowedRecommendation {
+interface FollowedRecommendation {
   readonly by: number;
   readonly requirement: Requirement;
 }

@@ -1,5 +1,6 @@
-import type { Problem, Requirement } from './problem.ts';
-import type { Decide } from './search.ts';
+import type { Decide } from './clauses.ts';
+import type { Requirement } from './facts.ts';
+import type { Problem } from './problem.ts';
 
 /**
  * The walk from the roots, breadth first, each package's dependencies in their order: the first requirement that no
@@ -30,11 +31,28 @@ function preferredCandidate(
   { candidates, named }: Requirement,
   value: (variable: number) => boolean | undefined,
 ): number | undefined {
-  for (const part of [candidates.slice(0, named), candidates.slice(named)]) {
-    const choice = part.find((v) => value(v) === true) ?? part.find((v) => value(v) === undefined);
-    if (choice !== undefined) return choice;
+  return (
+    preferredWithin(candidates, 0, named, value) ??
+    preferredWithin(candidates, named, candidates.length, value)
+  );
+}
+
+/** The first true one of that part of the candidates, else the first open one. */
+function preferredWithin(
+  candidates: readonly number[],
+  from: number,
+  to: number,
+  value: (variable: number) => boolean | undefined,
+): number | undefined {
+  let open: number | undefined;
+  for (let at = from; at < to; at += 1) {
+    const candidate = candidates[at];
+    if (candidate === undefined) break;
+    const state = value(candidate);
+    if (state === true) return candidate;
+    if (state === undefined) open ??= candidate;
   }
-  return undefined;
+  return open;
 }
 
 /**

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { no, Search, yes } from '../../src/packages/search.ts';
+import { no, yes } from '../../src/packages/clauses.ts';
+import { Search } from '../../src/packages/search.ts';
 
 const variables = 7;
 const aLiteral = fc.integer({ min: 2, max: 2 * variables + 1 });

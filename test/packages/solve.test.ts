@@ -435,6 +435,21 @@ describe('the size of a world', () => {
     expect(plan(result)).toEqual(['x 1999', 'p9999 1']);
   });
 
+  it('makes thousands of choices that hang on each other', () => {
+    const last = 3000;
+    const feed = Array.from({ length: last }, (_, at) => [
+      available(`p${at} 1`, { depends: `p${at + 1} | q${at + 1}` }),
+      available(`q${at} 1`, { depends: `q${at + 1} | p${at + 1}` }),
+    ]).flat();
+    const world = universe(
+      [],
+      [...feed, available(`p${last} 1`, { conflicts: 'p0' }), available(`q${last} 1`)],
+    );
+    const chosen = plan(solve(world, request(['p0'])));
+    expect(chosen).toHaveLength(last + 1);
+    expect(chosen[0]).toBe(`q${last} 1`);
+  });
+
   it('follows a chain of ten thousand dependencies', () => {
     const feed = Array.from({ length: 10_000 }, (_, at) => available(`p${at} 1`, { depends: `p${at + 1}` }));
     const world = universe([], [...feed, available('p10000 1')]);

@@ -61,7 +61,7 @@ const aCase = fc
     wish: request(install, { remove: remove.map(named), recommends }),
   }));
 
-const runs = { numRuns: 1500 };
+const runs = { numRuns: 600 };
 
 /** The place of the best of the set among what could meet the dependency, in opkg's order; Infinity for none. */
 function bestPlace(world: Universe, dependency: Dependency, set: readonly AvailablePackage[]): number {

@@ -93,7 +93,7 @@ export interface Fields {
 }
 
 /** `name version` and fields. */
-export function record(id: string, fields: Fields = {}): PackageRecord {
+function record(id: string, fields: Fields = {}): PackageRecord {
   const [name = '', version = '1'] = id.split(' ');
   return {
     name: named(name),
