@@ -66,6 +66,8 @@ export type ErrorCode =
   | 'OSTREE_PATH_NOT_FOUND'
   | 'OSTREE_PATH_KIND'
   | 'OSTREE_NAME_INVALID'
+  // configuration files of the system
+  | 'UCI_INVALID'
   // compose
   | 'ROOTFS_INVALID'
   | 'ROOTFS_CLASH'
