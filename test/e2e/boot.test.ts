@@ -1,12 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { appendInit, renderCpio } from '../../src/compose/cpio.ts';
 import {
   checkImage,
   extractImage,
   firstEntryOptions,
+  makeDisk,
   readImageFile,
   run,
   TestSysroot,
@@ -74,6 +76,41 @@ describe.skipIf(obstacle !== undefined)(`early boot${obstacle ? ` (skipped: ${ob
       await expectDeploymentMounts(machine);
     },
   );
+
+  it.each(['gpt', 'dos', 'LABEL', 'UUID'] as const)(
+    'as /init of an initramfs, the sysroot found by %s',
+    async (by) => {
+      const filesystem = imageOf(sysrootOf([{ name: 'one' }]));
+      let root = `LABEL=sysroot`;
+      let image = filesystem;
+      if (by === 'UUID')
+        root = `UUID=${run('blkid', ['-p', '-s', 'UUID', '-o', 'value', filesystem]).trim()}`;
+      if (by === 'gpt' || by === 'dos') {
+        image = `${filesystem}.disk`;
+        root = `PARTUUID=${makeDisk(filesystem, image, by)}`;
+      }
+      const append = firstEntryOptions(filesystem)
+        .replace(/root=\S+/u, `root=${root}`)
+        .replace(/init=\S+/u, 'rootfstype=ext4');
+      const machine = start(image, { append, initrd: writeInitramfs() });
+      await machine.waitFor(/FIXTURE STARTED one/u);
+      await machine.waitFor(/FIXTURE READY/u);
+      await expectDeploymentMounts(machine);
+    },
+  );
+
+  it('goes back from an initramfs too', async () => {
+    const sysroot = sysrootOf([{ name: 'old' }, { name: 'new', without: ['usr/sbin/init'] }]);
+    const [old = '', fresh = ''] = sysroot.deployments;
+    sysroot.writeState({ pending: fresh, good: old, tries: 3 });
+    const image = imageOf(sysroot);
+    const initrd = writeInitramfs();
+    const options = () => firstEntryOptions(image).replace(/init=\S+/u, 'rootfstype=ext4');
+    const failing = start(image, { append: options(), initrd });
+    await failing.waitFor(/going back to openwrt/u);
+    await failing.ended();
+    await start(image, { append: options(), initrd }).waitFor(/FIXTURE STARTED old/u);
+  });
 
   it('counts the starts of a deployment on trial and finds it good', async () => {
     const sysroot = sysrootOf([{ name: 'old' }, { name: 'new' }]);
@@ -225,7 +262,48 @@ describe.skipIf(obstacle !== undefined)(`early boot${obstacle ? ` (skipped: ${ob
     );
     expect(await second.run('ls /sysroot/ostree/opkg-ostree/factory-reset')).toMatch(/No such file/u);
   });
+
+  it('unpacks a pending configuration backup into /etc only, and keeps accounts that it lacks', async () => {
+    const sysroot = sysrootOf([{ name: 'one' }]);
+    const backup = join(work, 'backup');
+    for (const [path, content] of [
+      ['etc/hosts', 'restored\n'],
+      ['etc/passwd', 'admin:x:1000:1000::/:/bin/sh\n'],
+      ['usr/share/fixture/name', 'overwritten\n'],
+      ['root/note', 'not restored\n'],
+    ] as const) {
+      mkdirSync(dirname(join(backup, path)), { recursive: true });
+      writeFileSync(join(backup, path), content);
+    }
+    run('tar', ['czf', join(sysroot.path, 'sysupgrade.tgz'), '-C', backup, 'etc', 'usr', 'root']);
+    const machine = start(imageOf(sysroot));
+    await machine.waitFor(/- config restore -/u);
+    await machine.waitFor(/FIXTURE STARTED one/u);
+    await machine.waitFor(/FIXTURE READY/u);
+    expect(await machine.run('cat /etc/hosts /etc/passwd; ls /root /sysroot/sysupgrade.tgz')).toMatch(
+      /^restored\nadmin:x:1000:1000::\/:\/bin\/sh\nroot:x:0:0:root:\/root:\/bin\/sh\nls: .*No such file/u,
+    );
+  });
 });
+
+/** What `compose --initramfs` makes of an initramfs that holds a busybox. */
+function writeInitramfs(): string {
+  const empty = new Uint8Array();
+  const busybox = readFileSync(staticBusybox() ?? '');
+  const base = renderCpio([
+    { path: 'bin', mode: 0o40755, content: empty },
+    { path: 'bin/busybox', mode: 0o100755, content: busybox },
+    {
+      path: 'init',
+      mode: 0o100755,
+      content: new TextEncoder().encode('#!/bin/busybox sh\necho WRONG INIT\n'),
+    },
+  ]);
+  const init = new URL('../../files/usr/lib/opkg-ostree/prepare-root', import.meta.url);
+  const path = join(work, 'initramfs.img');
+  writeFileSync(path, appendInit(base, readFileSync(fileURLToPath(init))));
+  return path;
+}
 
 const volatile = [
   ['run', '/tmp/run'],

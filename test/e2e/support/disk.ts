@@ -105,6 +105,20 @@ export function makeImage(sysroot: string, file: string): string {
   return file;
 }
 
+/** The file system as the second partition of a disk; its PARTUUID. */
+export function makeDisk(filesystem: string, file: string, label: 'gpt' | 'dos'): string {
+  rmSync(file, { force: true });
+  run('truncate', ['-s', '262M', file]);
+  const first = label === 'gpt' ? '' : ', type=83';
+  const script = `label: ${label}\nstart=2048, size=2048${first}\nstart=4096, size=524288\n`;
+  const result = spawnSync('sfdisk', ['-q', file], { input: script, encoding: 'utf8' });
+  if (result.status !== 0) throw new Error(`sfdisk: ${result.stderr}`);
+  run('dd', [`if=${filesystem}`, `of=${file}`, 'bs=1M', 'seek=2', 'conv=notrunc,sparse', 'status=none']);
+  if (label === 'gpt') return run('sfdisk', ['--part-uuid', file, '2']).trim().toLowerCase();
+  const id = /0x([0-9a-f]{8})/u.exec(run('sfdisk', ['--disk-id', file]))?.[1] ?? '';
+  return `${id}-02`;
+}
+
 function debugfs(image: string, command: string): string {
   return spawnSync('debugfs', ['-R', command, image], { encoding: 'utf8' }).stdout;
 }
