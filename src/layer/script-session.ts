@@ -8,7 +8,7 @@ import { checkout, type MutableTree, type Repository } from '../ostree/index.ts'
 import {
   effectiveUser,
   expectSuccess,
-  makeTempDir,
+  makeSandboxDirectory,
   mkdirp,
   prepareSandbox,
   realpath,
@@ -98,7 +98,7 @@ export class ScriptSession {
   ): Promise<ScriptSession> {
     const parent = join(realpath(repo.path), 'tmp');
     mkdirp(parent);
-    const session = new ScriptSession(repo, makeTempDir('scripts-', parent), options, ctx);
+    const session = new ScriptSession(repo, makeSandboxDirectory(parent), options, ctx);
     try {
       prepareSandbox(session.#work, driver);
       await checkout(repo, root, join(session.#work, 'base'), { userMode: effectiveUser() !== 0 }, ctx);

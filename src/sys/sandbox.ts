@@ -7,7 +7,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path/posix';
 import type { Readable } from 'node:stream';
 import { InterruptedError, RefusedError, SystemError } from '../base/index.ts';
-import { effectiveUser, mkdirp, writeFile } from './files.ts';
+import {
+  effectiveUser,
+  exists,
+  makeTempDir,
+  mkdirp,
+  readdirIfExists,
+  removeTree,
+  writeFile,
+} from './files.ts';
 import { findProgram } from './process.ts';
 import { programStub, rcCommonStub, sandboxSetup } from './sandbox-setup.ts';
 
@@ -95,6 +103,18 @@ PATH=$SANDBOX_PATH
 export PATH
 unset SANDBOX_PATH OVERLAY_EXTRA
 `;
+
+/**
+ * A new directory for a session below `parent`. Those that a killed process left are removed first: the name tells
+ * whose it is, and a live process keeps its own.
+ */
+export function makeSandboxDirectory(parent: string): string {
+  for (const name of readdirIfExists(parent)) {
+    const owner = /^scripts-(\d+)-[A-Za-z0-9]{6}$/u.exec(name)?.[1];
+    if (owner !== undefined && !exists(`/proc/${owner}`)) removeTree(join(parent, name));
+  }
+  return makeTempDir(`scripts-${process.pid}-`, parent);
+}
 
 /** Makes the session's directory ready: stubs, and `driver`, the sh text that each run starts with its arguments. */
 export function prepareSandbox(work: string, driver: string): void {

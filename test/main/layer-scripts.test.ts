@@ -250,6 +250,13 @@ exit 0
     }
   });
 
+  it('sweeps what a killed process left', async () => {
+    const left = join(world.dir, 'repo/tmp/scripts-4194305-abcdef');
+    mkdirSync(join(left, 'base'), { recursive: true });
+    await world.layer([script('sweep', 'echo swept\n')]);
+    expect(existsSync(left)).toBe(false);
+  });
+
   it('can be interrupted', async () => {
     const { assemble } = await import('../../src/layer/index.ts');
     const commit = await world.import(script('int', 'sleep 6543\n'));
