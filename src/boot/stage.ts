@@ -147,8 +147,8 @@ function firstEntry(sysroot: Sysroot, { kargs, mergeFrom }: StageRequest): BootE
 function makeEtc(path: string): void {
   const etc = join(path, 'etc');
   const defaults = join(path, 'usr/etc');
-  const content = readdirIfExists(etc).length > 0;
-  const hasDefaults = readdirIfExists(defaults).length > 0;
+  const content = isFilledDirectory(etc);
+  const hasDefaults = isFilledDirectory(defaults);
   if (content && hasDefaults) {
     throw new RefusedError('NOT_BOOTABLE', 'the commit has files in both /etc and /usr/etc', {
       hint: 'compose it again: defaults belong to /usr/etc',
@@ -165,6 +165,10 @@ function makeEtc(path: string): void {
   copyEtcTree(defaults, temp);
   unlinkIfExists(join(temp, '.updated'));
   rename(temp, etc);
+}
+
+function isFilledDirectory(path: string): boolean {
+  return lstatIfExists(path)?.isDirectory() === true && readdirIfExists(path).length > 0;
 }
 
 function rehearse(

@@ -41,7 +41,9 @@ export function ensureVar(path: string): void {
 /** Copies the deployment's factory content into `/var` where nothing is yet; the paths that were made come back. */
 export function installFactory(deployment: string, varPath: string): string[] {
   const made: string[] = [];
-  copyMissing(join(deployment, factoryRoot, 'var'), varPath, '', made);
+  const folders = ['usr', 'usr/share', factoryRoot, `${factoryRoot}/var`];
+  const real = folders.every((folder) => lstatIfExists(join(deployment, folder))?.isDirectory() === true);
+  if (real) copyMissing(join(deployment, factoryRoot, 'var'), varPath, '', made);
   return made;
 }
 
