@@ -2,7 +2,13 @@
 import { join } from 'node:path/posix';
 import { type PackageName, RefusedError, toPackageName, toRelPath } from '../base/index.ts';
 import { opkgSource } from '../ipk/index.ts';
-import type { AvailablePackage, Dependency, InstalledPackage, PackageRecord } from '../packages/index.ts';
+import {
+  type AvailablePackage,
+  formatDependency,
+  formatRelation,
+  type InstalledPackage,
+  type PackageRecord,
+} from '../packages/index.ts';
 import { readTextIfExists } from '../sys/index.ts';
 import type { PackageSummary } from './documents.ts';
 import { loadCurrentSnapshot } from './feed-snapshot.ts';
@@ -154,21 +160,13 @@ function details(record: PackageRecord) {
   return {
     version: record.version,
     architecture: record.architecture,
-    depends: record.depends.map(dependencyText),
-    conflicts: record.conflicts.map((relation) => dependencyText([relation])),
+    depends: record.depends.map(formatDependency),
+    conflicts: record.conflicts.map((relation) => formatRelation(relation)),
     provides: record.provides.map((provided) => provided.name),
     section: record.section,
     description: record.description,
     'installed-bytes': record.installedSize,
   };
-}
-
-function dependencyText(dependency: Dependency): string {
-  return dependency
-    .map(({ name, constraint }) =>
-      constraint === undefined ? name : `${name} (${constraint.operator} ${constraint.version})`,
-    )
-    .join(' | ');
 }
 
 /** A matcher for `*` and `?`, linear in the name whatever the pattern. */

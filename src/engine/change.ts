@@ -4,7 +4,11 @@
  */
 import { type Checksum, isOpkgOstreeError, RefusedError, throwIfAborted } from '../base/index.ts';
 import {
+  bootChecksum,
+  bootSpaceFor,
+  commitTree,
   deploymentId,
+  findKernel,
   finishDeployment,
   type Origin,
   renderOrigin,
@@ -72,7 +76,6 @@ export interface Target {
   readonly skipBroken?: boolean;
   /** Make a deployment even where the tree would be the same. */
   readonly force?: boolean;
-  readonly notes?: readonly string[];
 }
 
 /** Runs an operation: `aim` says what is wanted, the rest is resolve, stage and finish, under the sysroot's lock. */
@@ -93,7 +96,7 @@ export function change(
       outcome,
       plan,
       deployment: null,
-      notes: target.notes ?? [],
+      notes: recommendNotes(resolution),
       etc: null,
       historyId: null,
     });
@@ -130,7 +133,7 @@ export function change(
         result: {
           ...result('done'),
           deployment: { id: deploymentId(staged), checksum: staged.checksum, path: staged.path },
-          notes: [...(target.notes ?? []), ...scriptNotes(layered)],
+          notes: [...recommendNotes(resolution), ...scriptNotes(layered), ...made.notes],
           etc: summarizeEtc(made.etc ?? staged.etc),
         },
         scripts: layered?.scripts.map(scriptReport) ?? [],
@@ -160,9 +163,17 @@ function resolveTarget(session: Session, target: Target): { resolution: Resoluti
     local: localPackages(repo, target.origin, target.files),
     architectures: target.architectures,
     known: (candidate) => knownPackage(repo, candidate),
+    bootBytes: bootBytes(session, target.base),
     skipBroken: target.skipBroken ?? false,
   });
   return { resolution, base };
+}
+
+/** The bytes of a base's kernel that /boot lacks; NOT_BOOTABLE for a commit without one. */
+function bootBytes({ sysroot, stateroot }: Session, base: Checksum): number {
+  const tree = commitTree(sysroot.repo, base);
+  const layout = findKernel(tree);
+  return bootSpaceFor(sysroot.path, stateroot, bootChecksum(tree, layout), layout).needed;
 }
 
 function versionOf(session: Session, commit: Checksum): string | undefined {
@@ -230,6 +241,10 @@ function stageTarget(
     },
     env,
   );
+}
+
+function recommendNotes({ solution }: Resolution): string[] {
+  return solution.unmetRecommends.map(({ by, wanted }) => `${by} recommends ${wanted}, which cannot be had`);
 }
 
 function scriptNotes(layered: LayeredCommit | undefined): string[] {

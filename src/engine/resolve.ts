@@ -10,6 +10,7 @@ import {
   type SolvedPackage,
   type SolveRequest,
   solve,
+  solveSkippingBroken,
 } from '../packages/index.ts';
 import type { FeedSnapshot } from './feed-snapshot.ts';
 import type { TreeState } from './installed.ts';
@@ -29,6 +30,8 @@ export interface ResolveInput {
   readonly architectures: ReadonlyMap<string, number>;
   /** What is known of a package without downloading it. */
   readonly known: (candidate: AvailablePackage) => KnownPackage | undefined;
+  /** What the base's kernel takes on /boot, where it is not there yet. */
+  readonly bootBytes: number;
   /** Set requests aside that cannot be met instead of refusing. */
   readonly skipBroken: boolean;
 }
@@ -60,21 +63,16 @@ export function resolve(input: ResolveInput): Resolution {
 }
 
 function solveWish(input: ResolveInput): { solution: Solution; suspended: readonly string[] } {
-  let active = input.origin.requested;
-  const suspended: string[] = [];
-  for (;;) {
-    const result = solve(universeOf(input), requestOf(input, active));
-    if (result.kind === 'solved') return { solution: result, suspended };
-    const broken = input.skipBroken ? active.filter((text) => isBlocked(text, result.blockers)) : [];
-    if (broken.length === 0) throw refusal(result.blockers);
-    suspended.push(...broken);
-    active = active.filter((text) => !broken.includes(text));
+  const universe = universeOf(input);
+  const request = requestOf(input);
+  if (!input.skipBroken) {
+    const result = solve(universe, request);
+    if (result.kind === 'refused') throw refusal(result.blockers);
+    return { solution: result, suspended: [] };
   }
-}
-
-function isBlocked(request: string, blockers: readonly Blocker[]): boolean {
-  const { name } = parseRequest(request);
-  return blockers.some((blocker) => parseRequest(blocker.package.split(' ')[0] ?? '').name === name);
+  const { result, suspended } = solveSkippingBroken(universe, request);
+  if (result.kind === 'refused') throw refusal(result.blockers);
+  return { solution: result, suspended: suspended.map((entry) => entry.name) };
 }
 
 function universeOf(input: ResolveInput) {
@@ -86,13 +84,18 @@ function universeOf(input: ResolveInput) {
   };
 }
 
-function requestOf(input: ResolveInput, active: readonly string[]): SolveRequest {
-  const { overrides } = input.origin;
+function requestOf({ origin, local }: ResolveInput): SolveRequest {
+  const { overrides, requestedLocal } = origin;
+  const pinned = (entries: typeof requestedLocal) =>
+    entries.flatMap((entry) => local.find((candidate) => candidate.sha256 === entry.sha256) ?? []);
   return {
-    install: active.map((text) => withConstraint(text)),
-    local: input.local,
+    install: origin.requested.map(withConstraint),
+    local: pinned(requestedLocal),
     remove: overrides.remove,
-    replace: overrides.replace.map((text) => withConstraint(text)),
+    replace: [
+      ...overrides.replace.map(withConstraint),
+      ...pinned(overrides.replaceLocal).map((candidate) => ({ name: candidate.name, package: candidate })),
+    ],
     held: overrides.hold,
     recommends: true,
   };
@@ -162,7 +165,7 @@ function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
     ),
     'download-bytes': downloads,
     'flash-bytes': total((candidate) => candidate.installedSize || candidate.size),
-    'boot-bytes': 0,
+    'boot-bytes': input.bootBytes,
     'temporary-bytes': downloads,
     etc: null,
   };

@@ -32,8 +32,7 @@ export function upgrade(env: Environment, where: Where, request: UpgradeRequest)
     const current = readTreeState(session.sysroot.repo, deployment.checksum).base;
     const base = request.packagesOnly ? current : await newestCommit(session, followedBranch(origin), env);
     if (!request.allowDowngrade) refuseOlder(session, current, base);
-    const retried: Origin = { ...origin, requested: [...origin.requested] };
-    const target = await aimAt(session, { origin: retried, base, ...feedsFor(origin, request) }, env);
+    const target = await aimAt(session, { origin, base, ...feedsFor(origin, request) }, env);
     return { ...target, skipBroken: request.skipBroken };
   });
 }

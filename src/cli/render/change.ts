@@ -61,6 +61,7 @@ export function renderPlan(plan: Plan): string[] {
     ...(plan.services.enable.length === 0 ? [] : [`Services enabled: ${plan.services.enable.join(' ')}`]),
   ];
   if (lines.length === 0) return ['Nothing to do.'];
+  if (plan.install.length + plan.replace.length === 0) return lines;
   return [
     ...lines,
     `Download ${formatBytes(plan['download-bytes'])}, flash about ${formatBytes(plan['flash-bytes'])}.`,
