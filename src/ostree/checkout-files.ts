@@ -47,10 +47,10 @@ async function streamCopy(object: FileObject, fd: number, dest: string, userMode
   }
 }
 
-/** chown clears setuid, so the mode comes after it. A user's copy is never setuid. */
+/** chown clears setuid, so the mode comes after it. A user's copy is never setuid, and its owner can read it. */
 function setAttributes(fd: number, a: Attributes, userMode: boolean): void {
   if (!userMode) fchown(fd, a.uid, a.gid);
-  fchmod(fd, a.mode & (userMode ? 0o1777 : 0o7777));
+  fchmod(fd, userMode ? (a.mode & 0o1777) | 0o400 : a.mode & 0o7777);
 }
 
 /** True when what is at `dest` is the object: kind, content and, but for user mode, owner, mode and attributes. */

@@ -23,6 +23,7 @@ import {
   type XattrEntry,
 } from '../sys/index.ts';
 import { isIdentical, writeCopy } from './checkout-files.ts';
+import type { FileObject } from './file-object.ts';
 import type { Attributes } from './object-fields.ts';
 import { maxTreeDepth } from './objects.ts';
 import { Pace } from './pace.ts';
@@ -203,7 +204,7 @@ class Checkout {
       if (path !== undefined && this.#link(path, dest)) return undefined;
     }
     const object = this.#loader.load(checksum);
-    if (object.target === undefined && this.#linkRegular) {
+    if (this.#linkRegular && isLinkable(object)) {
       const path = this.#repo.linkSource(checksum);
       if (path !== undefined && this.#link(path, dest)) return undefined;
     }
@@ -233,6 +234,14 @@ class Checkout {
       throw error;
     }
   }
+}
+
+/**
+ * Which bare-user objects libostree links: not symlinks, which are files there; not what its owner could not read,
+ * since the object's inode says otherwise; and not empty files, whose one inode would gather links from everywhere.
+ */
+function isLinkable(object: FileObject): boolean {
+  return object.target === undefined && object.size > 0 && (object.attributes.mode & 0o400) !== 0;
 }
 
 function conflict(dest: string): RefusedError {
