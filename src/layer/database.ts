@@ -24,7 +24,6 @@ import { infoPath } from './package-commit.ts';
 import type { LayerPackage } from './spec.ts';
 import { ensureParents, listNames, readTreeFile, readTreeText, writeTreeText } from './tree-files.ts';
 
-export const databasePath = toRelPath('usr/lib/opkg');
 const statusPath = toRelPath('usr/lib/opkg/status');
 const infoFolder = toRelPath('usr/lib/opkg/info');
 
@@ -114,7 +113,7 @@ export function mappedPath(packagePath: string): RelPath | undefined {
 }
 
 /** The path of one of opkg's files of a package. */
-export function infoFile(name: string, member: string): RelPath {
+function infoFile(name: string, member: string): RelPath {
   return toRelPath(`${infoFolder}/${name}.${member}`);
 }
 

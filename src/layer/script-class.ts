@@ -25,7 +25,7 @@ export interface ScriptClassification {
 }
 
 /** The members that an installation runs, in order. `prerm` and `postrm` never run: a tree is built anew instead. */
-export const installMembers = ['preinst', 'postinst', 'postinst-pkg'] as const;
+const installMembers = ['preinst', 'postinst', 'postinst-pkg'] as const;
 
 /** One of them. */
 export type InstallMember = (typeof installMembers)[number];

@@ -48,7 +48,7 @@ const copyTimeout = 600_000;
  * Runs in the tree (or beside it) with IPKG_INSTROOT set. A postinst is run as opkg does; postinst-pkg is sourced with
  * the names that default_postinst has by then.
  */
-const driver = String.raw`
+const driver = `
 root=$IPKG_INSTROOT
 action=$1 pkgname=$2 service=$3
 info="$root/usr/lib/opkg/info"

@@ -2,7 +2,7 @@
 import { compareBytes, type RelPath, toRelPath } from '../base/index.ts';
 import type { Attributes, MutableTree, Repository, Transaction } from '../ostree/index.ts';
 
-export const directoryAttributes: Attributes = { uid: 0, gid: 0, mode: 0o040755, xattrs: [] };
+const directoryAttributes: Attributes = { uid: 0, gid: 0, mode: 0o040755, xattrs: [] };
 export const linkAttributes: Attributes = { uid: 0, gid: 0, mode: 0o120777, xattrs: [] };
 
 /** The database and account files of real systems stay below 1 MiB; a larger one is not read. */

@@ -74,7 +74,7 @@ const dropped = [
   .join(',');
 
 /** Programs that the script finds in the place of the real ones. */
-export const stubbedPrograms: readonly string[] = [
+const stubbedPrograms: readonly string[] = [
   'block',
   'fw3',
   'fw4',

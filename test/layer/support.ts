@@ -36,7 +36,7 @@ export const stub = `#!/bin/sh
 default_postinst $0 $@
 `;
 
-export const functionsSh = 'default_postinst() { return 0; }\n';
+const functionsSh = 'default_postinst() { return 0; }\n';
 
 const rcCommon = `#!/bin/sh
 initscript=$1
@@ -113,12 +113,12 @@ export const baseFiles: Files = {
   'usr/lib/opkg/info/oldtool.extra.control': 'Package: oldtool.extra\n',
 };
 
-export const busyboxPath = '/bin/busybox';
+const busyboxPath = '/bin/busybox';
 export const canSandbox =
   process.getuid?.() === 0 && existsSync(busyboxPath) && existsSync('/usr/bin/unshare');
 
 /** Writes the files below the folder. */
-export function writeFiles(root: string, files: Files): void {
+function writeFiles(root: string, files: Files): void {
   for (const [path, content] of Object.entries(files)) {
     const at = join(root, path);
     if (path.endsWith('/')) {

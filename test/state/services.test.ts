@@ -18,6 +18,7 @@ describe('parseInitScript', () => {
     ['\tSTART=50\n', 'computed'],
     ['START=50\nexport STOP=3\n', 'computed'],
     ['START=50 STOP=3\n', 'computed'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: shell text
     [': ${START:=5}\n', 'computed'],
     ['START=5\r\n', 'computed'],
     ['START=5x\n', 'computed'],
