@@ -22,7 +22,7 @@ export interface IndexOptions {
 }
 
 /** Limits of an index: OpenWrt's largest is 1 MiB, its largest entry 4 KiB. */
-export const indexLimits = { total: 1 << 27, paragraph: 1 << 20, line: 1 << 16, entries: 500_000 } as const;
+export const indexLimits = { total: 1 << 26, paragraph: 1 << 18, line: 1 << 16, entries: 500_000 } as const;
 
 const newline = 0x0a;
 const blankLine = Buffer.from('\n\n');
@@ -107,8 +107,11 @@ class IndexParser {
     let start = 0;
     for (let at = 0; at < text.length; ) {
       if (text.charCodeAt(at) === newline) {
-        this.#add(fields, packages);
-        fields = noFields();
+        // Megabytes of empty lines must cost no more than looking at them.
+        if (at > start) {
+          this.#add(fields, packages);
+          fields = noFields();
+        }
         at++;
         start = at;
         continue;

@@ -76,8 +76,13 @@ async function secureRequest(
   const tunnel = await openTunnel(url, proxy, options);
   const host = addressOf(url).hostname;
   const servername = /^[\d.]+$|:/u.test(host) ? {} : { servername: host };
-  const makeSocket = () => connect({ socket: tunnel, host, ...servername, ...trust });
-  return https.request({ ...common, agent: false, createConnection: makeSocket });
+  const makeSocket = () => {
+    const socket = connect({ socket: tunnel, host, ...servername, ...trust });
+    // A handshake that fails leaves the tunnel open, and with it the process alive.
+    return socket.once('close', () => tunnel.destroy());
+  };
+  // No `agent` at all: with `agent: false` Node would make one, which connects directly and past the proxy.
+  return https.request({ ...common, createConnection: makeSocket });
 }
 
 /** A connection to the target's host through the proxy's CONNECT. */

@@ -220,14 +220,13 @@ function fileResponse(url: URL, request: HttpRequest): HttpResponse {
     ['etag', `"${found.size.toString(16)}-${Math.trunc(found.mtimeMs).toString(16)}"`],
   ]);
   const unchanged = request.headers?.['if-none-match'] === headers.get('etag');
-  const stream = unchanged ? undefined : readStream(path);
   return {
     status: unchanged ? 304 : 200,
     url: shownUrl(url),
     header: (name) => headers.get(name),
     size: unchanged ? 0 : found.size,
-    body: fileBody(stream, url, request),
-    close: () => stream?.destroy(),
+    body: fileBody(unchanged ? undefined : path, url, request),
+    close: () => undefined,
   };
 }
 
@@ -242,12 +241,13 @@ function statFile(url: URL): { path: string; found: Stats } {
 }
 
 async function* fileBody(
-  stream: AsyncIterable<unknown> | undefined,
+  path: string | undefined,
   url: URL,
   request: HttpRequest,
 ): AsyncGenerator<Uint8Array, undefined> {
   try {
-    for await (const piece of stream ?? []) {
+    // Opened only now: a body that nobody reads leaves no descriptor behind, and one half read closes its own.
+    for await (const piece of path === undefined ? [] : readStream(path)) {
       throwIfAborted(request.signal);
       if (piece instanceof Uint8Array) yield piece;
     }
