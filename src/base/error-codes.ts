@@ -66,6 +66,11 @@ export type ErrorCode =
   | 'OSTREE_PATH_NOT_FOUND'
   | 'OSTREE_PATH_KIND'
   | 'OSTREE_NAME_INVALID'
+  | 'XZ_INVALID'
+  | 'XZ_UNSUPPORTED'
+  | 'DELTA_INVALID'
+  | 'DELTA_NOT_FOUND'
+  | 'DELTA_NEEDS_FALLBACK'
   // configuration files of the system
   | 'UCI_INVALID'
   // compose
