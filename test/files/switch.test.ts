@@ -26,7 +26,7 @@ describe.skipIf(!can)('going back in sh (needs busybox, ostree and root)', () =>
   afterEach(() => fs.rmSync(scratch, { recursive: true, force: true }));
 
   /** Four deployments of three trees and two kernels, the second kernel without an initramfs, in two stateroots. */
-  async function makeSysroot(target: string, kargs: readonly string[]): Promise<Sysroot> {
+  async function makeSysroot(target: string, kargs: readonly string[], few = false): Promise<Sysroot> {
     const path = join(scratch, 'mine');
     const sysroot = Sysroot.init(path, { target: findTarget(target), stateroot: 'openwrt' });
     initStateroot(path, 'spare');
@@ -43,6 +43,7 @@ describe.skipIf(!can)('going back in sh (needs busybox, ostree and root)', () =>
     const options = { kargs: [...kargs], finish: { retain: true, cleanup: false as const } };
     await deploy(sysroot, commit({ 'usr/share/a': '1' }, '23.05.1'), options);
     await deploy(sysroot, commit({ 'usr/share/a': '2' }, '23.05.2'), options);
+    if (few) return Sysroot.open(path);
     const plain = commit(
       { 'usr/share/a': '3', 'usr/lib/ostree-boot/uEnv.txt': 'board=x\nextra=1\n' },
       '23.05.3',
@@ -85,6 +86,51 @@ describe.skipIf(!can)('going back in sh (needs busybox, ostree and root)', () =>
       }
     },
   );
+
+  it('leaves the old order or the new one wherever it is cut off, and the next try finishes', async () => {
+    const sysroot = await makeSysroot('generic-grub', ['quiet'], true);
+    const { path } = sysroot;
+    const order = () =>
+      Sysroot.open(path)
+        .deployments()
+        .map(({ id }) => id);
+    const before = order();
+    const [first = '', second = ''] = before;
+    const command = `switch_to ${nameOf(sysroot, 1)}`;
+    // In the place of busybox: the session dies when the limit of calls is reached, as in a power cut.
+    const cut = `bb() { echo >> "$CALLS"; [ "$(wc -l < "$CALLS")" -le "$LIMIT" ] || kill -9 0; case "$1" in sync | fsync) ;; *) ${busybox} "$@" ;; esac; }`;
+    // All that a switch writes; the rest of the sysroot need not be copied for each try.
+    const written = () => [
+      'boot',
+      ...fs
+        .readdirSync(join(path, 'ostree'))
+        .filter((n) => n.startsWith('boot.'))
+        .map((n) => `ostree/${n}`),
+    ];
+    const copy = (from: string, to: string, names: readonly string[]) => {
+      for (const name of names) {
+        fs.cpSync(join(from, name), join(to, name), { recursive: true, verbatimSymlinks: true });
+      }
+    };
+    const saved = join(scratch, 'saved');
+    fs.mkdirSync(join(saved, 'ostree'), { recursive: true });
+    const old = written();
+    copy(path, saved, old);
+    const calls = join(scratch, 'calls');
+    let finished = false;
+    let cuts = 0;
+    for (let limit = 0; !finished; limit++) {
+      for (const name of written()) fs.rmSync(join(path, name), { recursive: true });
+      copy(saved, path, old);
+      fs.writeFileSync(calls, '');
+      finished = ash(path, `${cut}; ${command}`, { CALLS: calls, LIMIT: `${limit}` }).status === 0;
+      expect([before, [second, first]]).toContainEqual(order());
+      expect(ash(path, command).status).toBe(0);
+      expect(order()).toEqual([second, first]);
+      if (!finished) cuts++;
+    }
+    expect(cuts).toBeGreaterThan(25);
+  }, 120_000);
 
   it('leaves an entry out whose deployment is gone', async () => {
     const sysroot = await makeSysroot('generic-grub', ['quiet']);
