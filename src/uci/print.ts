@@ -20,9 +20,23 @@ export function exportUci(content: UciPackage, options: ExportOptions = {}): str
   return `${header}${sections.join('')}\n`;
 }
 
-/** The bytes that `uci commit` would write for the package. */
+/**
+ * The bytes that `uci commit` would write for the package, but for types that need quotes: those get them,
+ * so that reading gives the package again.
+ */
 export function renderUci(content: UciPackage): Uint8Array {
-  return bytesOf(exportUci(content));
+  return bytesOf(`${content.sections.map((section) => `\n${sectionLines(section)}`).join('')}\n`);
+}
+
+/** One section as `renderUci` writes it. */
+export function sectionLines(section: UciSection): string {
+  return `${configLine(section.type, section.anonymous ? undefined : section.name)}${section.options.map(optionLines).join('')}`;
+}
+
+/** A `config` line that reads back as this type and name. */
+export function configLine(type: string, name: string | undefined): string {
+  const word = /^[^'"\\;#]+$/u.test(type) ? type : quoted(type);
+  return `config ${word}${name === undefined ? '' : ` ${quoted(name)}`}\n`;
 }
 
 /** One section in the writer's form: its `config` line and its options. */

@@ -1,0 +1,163 @@
+import { alignSections } from './align.ts';
+import { findOption, type UciSection } from './model.ts';
+import { findNaturalKey, keyOf, type NaturalKey } from './natural-keys.ts';
+
+export interface MatchOptions {
+  readonly package?: string;
+  readonly keys: readonly NaturalKey[];
+  /** Whether sections may be matched by likeness where nothing else tells. */
+  readonly align: boolean;
+}
+
+/** Which section of `a` is which of `b`, by index. */
+export interface Matching {
+  readonly pairs: ReadonlyMap<number, number>;
+  /** Types of anonymous sections where more than one matching is as good. */
+  readonly ambiguous: ReadonlySet<string>;
+}
+
+/**
+ * Matches two files' sections: those with a name by it; the rest inside a type by the same content, then by
+ * natural key, then as the type's only one, then by likeness in order. A section that got or lost its name
+ * is matched by content or key too; two different names never match.
+ */
+export function matchSections(
+  a: readonly UciSection[],
+  b: readonly UciSection[],
+  options: MatchOptions,
+): Matching {
+  const pairs = new Map<number, number>();
+  const taken = new Set<number>();
+  const names = new Map(b.flatMap((section, index) => (section.anonymous ? [] : [[section.name, index]])));
+  for (const [index, section] of a.entries()) {
+    const other = section.anonymous ? undefined : names.get(section.name);
+    if (other === undefined) continue;
+    pairs.set(index, other);
+    taken.add(other);
+  }
+  const ambiguous = new Set<string>();
+  const left = groupByType(a, (index) => !pairs.has(index));
+  const right = groupByType(b, (index) => !taken.has(index));
+  for (const [type, indices] of left) {
+    const row = findNaturalKey(options.keys, options.package, type);
+    const group = new Group(a, b, indices, right.get(type) ?? []);
+    group.pairBy(contentOf, false);
+    group.pairBy((section) => keyOf(section, row), true);
+    if (row?.single === true) group.pairSingle();
+    if (options.align && !group.align(row)) ambiguous.add(type);
+    for (const [from, to] of group.pairs) pairs.set(from, to);
+  }
+  return { pairs, ambiguous };
+}
+
+/** A text that is equal for sections with the same options. */
+export function contentOf(section: UciSection): string {
+  const names = section.options.map((option) => option.name).sort();
+  return JSON.stringify(names.map((name) => findOption(section, name)));
+}
+
+function groupByType(
+  sections: readonly UciSection[],
+  wanted: (index: number) => boolean,
+): Map<string, number[]> {
+  const groups = new Map<string, number[]>();
+  for (const [index, { type }] of sections.entries()) {
+    if (!wanted(index)) continue;
+    const group = groups.get(type);
+    if (group === undefined) groups.set(type, [index]);
+    else group.push(index);
+  }
+  return groups;
+}
+
+/** The unmatched sections of one type on both sides. */
+class Group {
+  readonly pairs = new Map<number, number>();
+  readonly #a: readonly UciSection[];
+  readonly #b: readonly UciSection[];
+  #left: number[];
+  #right: number[];
+
+  constructor(a: readonly UciSection[], b: readonly UciSection[], left: number[], right: number[]) {
+    this.#a = a;
+    this.#b = b;
+    this.#left = left;
+    this.#right = right;
+  }
+
+  /** Pairs those with the same text, in order; with `unique` only where it occurs once on each side. */
+  pairBy(textOf: (section: UciSection) => string | undefined, unique: boolean): void {
+    const left = this.#index(this.#a, this.#left, textOf);
+    const right = this.#index(this.#b, this.#right, textOf);
+    for (const [text, indices] of left) {
+      const others = right.get(text) ?? [];
+      if (unique && (indices.length !== 1 || others.length !== 1)) continue;
+      this.#pairInOrder(indices, others);
+    }
+    this.#dropPaired();
+  }
+
+  /** Pairs the only ones of the type. */
+  pairSingle(): void {
+    const [left, right] = [this.#left[0], this.#right[0]];
+    if (left === undefined || right === undefined || this.pairs.size > 0) return;
+    if (this.#left.length > 1 || this.#right.length > 1 || !this.#mayPair(left, right)) return;
+    this.pairs.set(left, right);
+    this.#dropPaired();
+  }
+
+  /** Pairs anonymous sections by likeness; false where that is ambiguous. */
+  align(row: NaturalKey | undefined): boolean {
+    const left = this.#left.filter((index) => this.#a[index]?.anonymous === true);
+    const right = this.#right.filter((index) => this.#b[index]?.anonymous === true);
+    const pick = (from: readonly UciSection[], indices: readonly number[]) =>
+      indices.flatMap((index) => from[index] ?? []);
+    const aligned = alignSections(pick(this.#a, left), pick(this.#b, right), (section) =>
+      keyOf(section, row),
+    );
+    for (const [i, j] of aligned.pairs) {
+      const [from, to] = [left[i], right[j]];
+      if (from !== undefined && to !== undefined) this.pairs.set(from, to);
+    }
+    return !aligned.ambiguous;
+  }
+
+  /** Two names never pair, so that a named section takes an anonymous one, and that takes its like first. */
+  #pairInOrder(indices: readonly number[], others: readonly number[]): void {
+    const isAnonymous = (other: number) => this.#b[other]?.anonymous === true;
+    const anonymous = others.filter(isAnonymous).reverse();
+    const named = others.filter((other) => !isAnonymous(other)).reverse();
+    for (const index of indices) {
+      const mayTakeNamed = this.#a[index]?.anonymous === true;
+      const other = anonymous.pop() ?? (mayTakeNamed ? named.pop() : undefined);
+      if (other !== undefined) this.pairs.set(index, other);
+    }
+  }
+
+  #mayPair(left: number, right: number): boolean {
+    return this.#a[left]?.anonymous === true || this.#b[right]?.anonymous === true;
+  }
+
+  #index(
+    sections: readonly UciSection[],
+    indices: readonly number[],
+    textOf: (section: UciSection) => string | undefined,
+  ): Map<string, number[]> {
+    const found = new Map<string, number[]>();
+    for (const index of indices) {
+      const section = sections[index];
+      const text = section === undefined ? undefined : textOf(section);
+      if (text === undefined) continue;
+      const list = found.get(text);
+      if (list === undefined) found.set(text, [index]);
+      else list.push(index);
+    }
+    return found;
+  }
+
+  #dropPaired(): void {
+    const paired = new Set(this.pairs.values());
+    this.#left = this.#left.filter((index) => !this.pairs.has(index));
+    this.#right = this.#right.filter((index) => !paired.has(index));
+  }
+}
