@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { deploymentCommands } from './commands/deployments.ts';
 import { makingCommands } from './commands/making.ts';
 import { packageCommands } from './commands/packages.ts';
+import { repoCommands } from './commands/repo/index.ts';
 import { newProgram, type RunContext } from './program.ts';
 
 /** The whole program: what runs, and what the manual page and the completions are made from. */
@@ -10,5 +11,6 @@ export function buildProgram(run: RunContext): Command {
   deploymentCommands(program, run);
   packageCommands(program, run);
   makingCommands(program, run);
+  repoCommands(program, run);
   return program;
 }

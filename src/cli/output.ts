@@ -5,6 +5,8 @@ import { writeError, writeOutput } from '../sys/index.ts';
 export interface CommandResult {
   readonly json: unknown;
   readonly text: readonly string[];
+  /** True where the text is content, to be written as it is: no line break is added. */
+  readonly raw?: boolean;
   /** The exit status where it is not 0. */
   readonly status?: number;
 }
@@ -18,6 +20,7 @@ export interface OutputOptions {
 /** Prints a command's result: JSON alone, or its lines unless quiet. */
 export function printResult(result: CommandResult, options: OutputOptions): void {
   if (options.json) writeOutput(`${JSON.stringify(result.json, null, 2)}\n`);
+  else if (result.raw === true) writeOutput(result.text.join(''));
   else if (!options.quiet && result.text.length > 0) writeOutput(`${result.text.join('\n')}\n`);
 }
 

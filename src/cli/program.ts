@@ -31,6 +31,11 @@ export class Options {
     return this.#values[name] === true;
   }
 
+  /** True when the `--no-` form of the flag was given. */
+  off(name: string): boolean {
+    return this.#values[name] === false;
+  }
+
   /** The option's value, or undefined where it was not given. */
   text(name: string): string | undefined {
     const value = this.#values[name];
