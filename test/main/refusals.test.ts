@@ -133,6 +133,12 @@ describe.skipIf(!isRoot)('what is refused changes nothing and says what to do', 
     await refused(['set-default', '17'], { status: 3, code: 'DEPLOYMENT_NOT_FOUND' });
   });
 
+  it('a sysroot that is none, wherever it is named', async () => {
+    const none = join(scene.folder, 'home');
+    await refused(['--sysroot', none, 'status'], { status: 1, code: 'SYSROOT_INVALID' });
+    await refused(['status', '--sysroot', none], { status: 1, code: 'SYSROOT_INVALID' });
+  });
+
   it('a URL without a checksum', async () => {
     await refused(['install', `${scene.server.url}/x.ipk`], { status: 3, code: 'UNTRUSTED_URL' });
   });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { readTar } from './build/deb.ts';
@@ -13,7 +13,7 @@ export interface RealRoot {
   readonly rootfs: readonly [string, string];
   readonly kernel: string;
   readonly arch: string;
-  /** Folder with `1/` and `2/`, one feed each. */
+  /** Folder with `1/` and `2/`, one feed each, and `openwrt/` where OPENWRT_FEED names the folder of a real one. */
   readonly feeds: string;
   readonly packages: readonly BuiltIpk[];
   readonly key: FixtureKey;
@@ -43,6 +43,8 @@ export async function prepareRealRoot(path: string, folder: string): Promise<Rea
   mkdirSync(join(folder, 'feeds'), { recursive: true });
   writeFeed(join(folder, 'feeds/1'), old, key);
   writeFeed(join(folder, 'feeds/2'), current, key);
+  const realFeed = process.env['OPENWRT_FEED'];
+  if (realFeed !== undefined && realFeed !== '') symlinkSync(realFeed, join(folder, 'feeds/openwrt'));
   return { rootfs: [path, second], kernel, arch, feeds: join(folder, 'feeds'), packages: current, key };
 }
 

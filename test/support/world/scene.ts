@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBundle } from './bundle.ts';
 import { FeedServer } from './feed-server.ts';
@@ -77,7 +77,9 @@ async function realScene(folder: string, path: string): Promise<Scene> {
     const root = (await made.deployments())[0]?.path ?? '';
     mkdirSync(join(root, 'etc/opkg/keys'), { recursive: true });
     writeFileSync(join(root, 'etc/opkg/keys', real.key.fingerprint), real.key.publicText);
-    writeFileSync(join(root, 'etc/opkg/customfeeds.conf'), `src/gz local ${server.url}/${release}\n`);
+    const feeds = [`src/gz local ${server.url}/${release}\n`];
+    if (existsSync(join(real.feeds, 'openwrt'))) feeds.push(`src/gz openwrt ${server.url}/openwrt\n`);
+    writeFileSync(join(root, 'etc/opkg/customfeeds.conf'), feeds.join(''));
     writeFileSync(join(root, 'etc/opkg/distfeeds.conf'), '');
   };
   return scene(folder, server, [first, second], useFeed);
