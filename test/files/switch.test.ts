@@ -168,7 +168,7 @@ describe.skipIf(!can)('going back in sh (needs busybox, ostree and root)', () =>
     const [first, second] = [nameOf(sysroot, 1), nameOf(sysroot, 2)];
     ash(sysroot.path, `switch_to ${first}`);
     expect(ash(sysroot.path, 'rollback').stdout).toMatch(
-      /^openwrt\/deploy\/\S+ starts at the next boot: run 'reboot'\n$/u,
+      /^openwrt\/deploy\/\S+ starts at the next boot: run 'reboot'\n/u,
     );
     const state = () => fs.readFileSync(join(sysroot.path, 'ostree/opkg-ostree/boot-state'), 'utf8');
     expect(nameOf(Sysroot.open(sysroot.path), 0)).toBe(second);

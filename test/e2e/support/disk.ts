@@ -128,8 +128,8 @@ export function readImageFile(image: string, path: string): string {
   return debugfs(image, `cat ${path}`);
 }
 
-/** What a boot loader would start: the options of the first entry below boot/loader. */
-export function firstEntryOptions(image: string): string {
+/** The options of the entries below boot/loader, in boot order: what a boot loader shows in its menu. */
+export function entryOptions(image: string): string[] {
   const link = /Fast link dest: "(.*)"/u.exec(debugfs(image, 'stat /boot/loader'))?.[1];
   const names = debugfs(image, `ls -p /boot/${link}/entries`)
     .split('\n')
@@ -137,8 +137,13 @@ export function firstEntryOptions(image: string): string {
     .filter((name) => name.endsWith('.conf'));
   const entries = names.map((name) => readImageFile(image, `/boot/${link}/entries/${name}`));
   const version = (text: string) => Number(/^version (\d+)$/mu.exec(text)?.[1] ?? 0);
-  const first = entries.sort((a, b) => version(b) - version(a))[0];
-  return /^options (.*)$/mu.exec(first ?? '')?.[1] ?? '';
+  entries.sort((a, b) => version(b) - version(a));
+  return entries.map((text) => /^options (.*)$/mu.exec(text)?.[1] ?? '');
+}
+
+/** What a boot loader starts by itself. */
+export function firstEntryOptions(image: string): string {
+  return entryOptions(image)[0] ?? '';
 }
 
 /** The image's file system replayed and checked; the checker's words where it finds a fault. */

@@ -99,6 +99,16 @@ verdict_of() {
 	[ -n "$last" ] && echo "$last"
 }
 
+# Why the last verdict on deployment $1 was what it was.
+verdict_reason() {
+	local seconds deployment word reason last=
+	[ -r "$SYSROOT/$STATE_DIR/verdicts" ] || return 1
+	while read -r seconds deployment word reason; do
+		[ "$deployment" = "$1" ] && last=$reason
+	done <"$SYSROOT/$STATE_DIR/verdicts"
+	[ -n "$last" ] && echo "$last"
+}
+
 # The deployment behind a boot link, /ostree/boot.<B>/<stateroot>/<bootcsum>/<serial>.
 deployment_at() {
 	local dir

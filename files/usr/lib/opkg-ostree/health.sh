@@ -25,8 +25,9 @@ health() {
 	esac
 }
 
+# logd reads the kernel's log, so one line there is in logread, in dmesg and, at an early boot, on the console.
 log() {
-	logger -s -t opkg-ostree -p daemon.notice "$1" 2>/dev/null || echo "opkg-ostree: $1"
+	if [ -t 1 ] || [ ! -w /dev/kmsg ]; then echo "$1"; fi
 	if [ -w /dev/kmsg ]; then echo "<5>opkg-ostree: $1" >/dev/kmsg; fi
 }
 
@@ -150,6 +151,7 @@ health_run() {
 	[ -z "$WANTED_FAILED" ] || log "not as wanted:$WANTED_FAILED"
 	if [ -z "$BOOTED" ] || [ "$BOOTED" != "$PENDING" ]; then
 		[ -z "$REQUIRED_FAILED" ] || log "checks failed:$REQUIRED_FAILED"
+		close_case
 		log "health: checks done, nothing is on trial"
 		return 0
 	fi
@@ -160,6 +162,22 @@ health_run() {
 	else
 		health_mark_good 'checks passed'
 	fi
+}
+
+# After a fallback: once the loader has started the good deployment by itself, early boot need not stand in the way of the bad one
+# any more, should the admin choose that in the loader's menu. The verdict on it stays.
+close_case() {
+	local cmdline word asked=
+	[ -n "$BAD" ] && [ "$BOOTED" = "$GOOD" ] || return 0
+	read -r cmdline </proc/cmdline
+	set -f
+	for word in $cmdline; do
+		case "$word" in ostree=*) asked=$(deployment_at "${word#ostree=}") ;; esac
+	done
+	set +f
+	[ "$asked" = "$BOOTED" ] || return 0
+	BAD='' REASON=''
+	state_write
 }
 
 # Only the deployment on trial changes the state, and only when it is the one that runs: after a fallback it is another one's.

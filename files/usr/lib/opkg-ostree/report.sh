@@ -95,7 +95,11 @@ status_block() {
 	trying) show_row Health "on trial, $TRIES more tries" ;;
 	*) show_row Health "$health" ;;
 	esac
-	if [ "$health" = bad ] && [ "$3" = "$BAD" ]; then show_row Reason "$REASON"; fi
+	if [ "$3" = "$BAD" ]; then
+		show_row Reason "$REASON"
+	elif [ "$health" = bad ]; then
+		show_row Reason "$(verdict_reason "$3")"
+	fi
 }
 
 show_row() {
@@ -265,12 +269,15 @@ rollback() {
 	rollback_state "$target" "$first"
 	switch_to "$target" || die 1 SYSTEM "cannot rewrite the boot entries" "look at the space on ${SYSROOT:-/}: df"
 	if [ -n "$JSON" ]; then
-		printf '{"next":%s}\n' "$(json_id "$target")"
-	elif [ "$target" = "$BOOTED" ]; then
+		status_json
+		return 0
+	fi
+	if [ "$target" = "$BOOTED" ]; then
 		echo "$target stays: it starts at the next boot too"
 	else
 		echo "$target starts at the next boot: run 'reboot'"
 	fi
+	status_text
 }
 
 # What early boot has to know of it: a deployment that was good before is not tried again, another one is on trial. $1 the deployment
