@@ -1,5 +1,6 @@
 export * from './checkout.ts';
 export * from './commit-tree.ts';
+export * from './delta/index.ts';
 export * from './diff.ts';
 export * from './file-header.ts';
 export type { FileObject } from './file-object.ts';
