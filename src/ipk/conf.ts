@@ -13,7 +13,7 @@ export interface Feed {
 }
 
 /** A line or part of one that was not used. */
-export interface ConfWarning {
+interface ConfWarning {
   readonly file: string;
   readonly line: number;
   readonly text: string;

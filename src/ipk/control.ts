@@ -16,7 +16,7 @@ export interface ControlParagraph {
 }
 
 /** Limits of one paragraph, in UTF-16 units: real ones stay below 20 KiB and 30 fields. */
-export const controlLimits = { paragraph: 1 << 20, line: 1 << 16, fields: 256, name: 128 } as const;
+const controlLimits = { paragraph: 1 << 20, line: 1 << 16, fields: 256, name: 128 } as const;
 
 const namePattern = /^[!-9;-~]+$/u;
 
@@ -66,11 +66,6 @@ export function setField(paragraph: ControlParagraph, name: string, value: strin
   const next = makeField(name, value);
   const at = paragraph.fields.findIndex((field) => field.name === name);
   return { fields: at === -1 ? [...paragraph.fields, next] : paragraph.fields.with(at, next) };
-}
-
-/** The paragraph without the field. */
-export function removeField(paragraph: ControlParagraph, name: string): ControlParagraph {
-  return { fields: paragraph.fields.filter((field) => field.name !== name) };
 }
 
 /**

@@ -79,7 +79,7 @@ export async function* gunzip(input: AsyncIterable<Uint8Array>, what: string): A
 }
 
 /** A zlib error as ours; errors of other origin as they are. */
-export function zlibError(error: unknown, what: string): unknown {
+function zlibError(error: unknown, what: string): unknown {
   if (isOpkgOstreeError(error) || !(error instanceof Error) || !('code' in error)) return error;
   if (error.code === 'Z_BUF_ERROR')
     return new ParseError('IPK_TRUNCATED', `${what} is cut short`, { cause: error });

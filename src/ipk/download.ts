@@ -2,7 +2,7 @@
  * Downloads to a path: retried, resumed where that is safe, checked, and in place only when whole.
  *
  * ```
- * <path>             the file: appears by rename, after its bytes are on disk and its size and digest are right
+ * <path>             the file: appears by rename, when its size and digest are right
  * <path>.part        what has come so far
  * <path>.part.json   where from, and the validator that a resume sends
  * ```
@@ -24,6 +24,7 @@ import {
   lstatIfExists,
   open,
   read,
+  rename,
   renameDurable,
   writeAll,
 } from '../sys/index.ts';
@@ -55,7 +56,8 @@ const copyChunk = 1 << 16;
 const mismatchHint = "run 'opkg-ostree update' and try again; if it stays, use another mirror";
 
 /**
- * Downloads the file and puts it durably at its path; one that is there already with the right digest is taken as it is.
+ * Downloads the file and puts it at its path, durably where no digest would tell a torn one; a file that is there already with
+ * the right digest is taken as it is.
  * Progress comes as `download` events in bytes that never fall. VerificationError CHECKSUM_MISMATCH where size or digest
  * is another than asked for; NetworkError; NoSpaceError. After a network error the part that came is kept for next time.
  */
@@ -142,7 +144,6 @@ async function receive(
       size += piece.byteLength;
       progress(size);
     }
-    fsync(fd);
     return { size, sha256: hexOf(hash.digest()), resumedFrom: from };
   } finally {
     response.close();
@@ -177,9 +178,24 @@ function isRight(request: DownloadRequest, got: Transferred): boolean {
 }
 
 function finish(request: DownloadRequest, part: PartFile, got: Transferred): Downloaded {
-  renameDurable(part.path, request.path);
+  // A digest finds a file that a power cut tore, so only without one is it worth the seconds that a slow disk takes to flush.
+  if (request.sha256 === undefined) {
+    flush(part.path);
+    renameDurable(part.path, request.path);
+  } else {
+    rename(part.path, request.path);
+  }
   part.discard();
   return { path: request.path, ...got };
+}
+
+function flush(path: string): void {
+  const fd = open(path, 'r');
+  try {
+    fsync(fd);
+  } finally {
+    close(fd);
+  }
 }
 
 /** The file as it is at the path already; without a digest nothing tells that it is the right one. */

@@ -22,7 +22,7 @@ export interface IndexOptions {
 }
 
 /** Limits of an index: OpenWrt's largest is 1 MiB, its largest entry 4 KiB. */
-export const indexLimits = { total: 1 << 26, paragraph: 1 << 18, line: 1 << 16, entries: 500_000 } as const;
+const indexLimits = { total: 1 << 26, paragraph: 1 << 18, line: 1 << 16, entries: 500_000 } as const;
 
 const newline = 0x0a;
 const blankLine = Buffer.from('\n\n');

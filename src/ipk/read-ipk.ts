@@ -39,7 +39,7 @@ export interface IpkMeta {
 }
 
 /** Takes a data archive's entries, each judged safe, in the archive's order; a file's content is to be read before it returns. */
-export interface IpkHandler {
+interface IpkHandler {
   entry(entry: IpkEntry): Promise<void> | void;
 }
 

@@ -53,13 +53,6 @@ function parseItem(item: string, cache: RelationCache): readonly Dependency[] {
   return parsed;
 }
 
-/** `name` or `name (op version)`; ParseError CONTROL_INVALID for anything else. */
-export function parseRelation(text: string): Relation {
-  const [relation, ...more] = parseRelationList(text);
-  if (relation === undefined || more.length > 0) throw controlError(`not a relation: '${text.slice(0, 80)}'`);
-  return relation;
-}
-
 /** `name (op version) (op version) ...`, as some real packages have it: a relation for each constraint. */
 function parseRelationList(text: string): readonly Relation[] {
   const match = namePattern.exec(text.trim());
@@ -115,8 +108,7 @@ export function renderDependencies(dependencies: readonly Dependency[]): string 
   return dependencies.map((alternatives) => alternatives.map(renderRelation).join(' | ')).join(', ');
 }
 
-/** `name` or `name (op version)`. */
-export function renderRelation(relation: Relation): string {
+function renderRelation(relation: Relation): string {
   const { name, constraint } = relation;
   return constraint === undefined ? name : `${name} (${constraint.operator} ${constraint.version})`;
 }

@@ -117,6 +117,24 @@ describe('a package', () => {
     ]);
   });
 
+  it('closes what it reads when its handler gives up', async () => {
+    let closed = false;
+    async function* source() {
+      try {
+        for await (const piece of inChunks(buildIpk(sample), 100)) yield piece;
+      } finally {
+        closed = true;
+      }
+    }
+    const failing = readIpk(source(), {
+      entry: () => {
+        throw new Error('enough');
+      },
+    });
+    await expect(failing).rejects.toThrow('enough');
+    expect(closed).toBe(true);
+  });
+
   it('is read while its bytes come, so a large one needs no memory of its size', async () => {
     const size = 8 << 20;
     let mostWaiting = 0;

@@ -5,8 +5,8 @@ import { buildAr, buildTar, bytesOf, type TarEntry } from './tar.ts';
 
 /** What a path of the data archive holds: content, or a tar entry without its name. */
 export type IpkFile = string | Uint8Array | Omit<TarEntry, 'name'>;
-export type InnerCompression = 'gzip' | 'none' | 'zstd' | 'xz' | 'bzip2' | 'lz4';
-export type MemberName = 'debian-binary' | 'control' | 'data';
+type InnerCompression = 'gzip' | 'none' | 'zstd' | 'xz' | 'bzip2' | 'lz4';
+type MemberName = 'debian-binary' | 'control' | 'data';
 
 export interface IpkInput {
   /** Fields in order, or the whole control text. Package `test`, Version `1.0-1`, Architecture `all` are added where absent. */

@@ -10,9 +10,10 @@ import { textOf } from '../../src/base/index.ts';
 import { type HttpRequest, httpGet } from '../../src/sys/index.ts';
 import { codeOfAsync } from '../support/outcomes.ts';
 
+const openssl = 'openssl';
 const hasOpenssl = (() => {
   try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
+    execFileSync(openssl, ['version'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -47,7 +48,7 @@ describe.skipIf(!hasOpenssl)('https (skipped without openssl)', () => {
     const names = 'subjectAltName=IP:127.0.0.1,DNS:localhost';
     const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
     const files = ['-keyout', join(folder, 'key'), '-out', join(folder, 'cert')];
-    execFileSync('openssl', ['req', '-x509', ...kind, '-subj', '/CN=test', '-addext', names, ...files], {
+    execFileSync(openssl, ['req', '-x509', ...kind, '-subj', '/CN=test', '-addext', names, ...files], {
       stdio: 'ignore',
     });
     cert = readFileSync(join(folder, 'cert'), 'utf8');
