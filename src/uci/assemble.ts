@@ -1,3 +1,4 @@
+import { concat } from '../base/index.ts';
 import { type Block, isComment, splitBlocks } from './blocks.ts';
 import type { UciDocument } from './document.ts';
 import { patchOption, statementsBySection } from './edit-options.ts';
@@ -33,7 +34,7 @@ export interface AssembleOptions {
 
 /**
  * The document's bytes changed so that they mean `target`: touched statements are changed, everything else
- * stays. Where that cannot be spelt in place the whole file comes in the writer's form. The result is read
+ * stays. Where that cannot be spelt in place the file comes in the writer's form, its comments in front. The result is read
  * again and compared before it is returned; undefined where even the writer's form means something else.
  */
 export function assemble(
@@ -45,7 +46,17 @@ export function assemble(
   const inPlace = new Assembler(document, options).assemble(target);
   if (inPlace !== undefined && means(inPlace, wanted)) return inPlace;
   const written = renderUci(wanted);
-  return means(written, wanted) ? written : undefined;
+  const commented = concat([commentsOf(document), written]);
+  return [commented, written].find((bytes) => means(bytes, wanted));
+}
+
+/** All comments of a file, each on its own line: the writer's form has no better place for them. */
+function commentsOf(document: UciDocument): Uint8Array {
+  const text = Buffer.from(document.bytes).toString('latin1');
+  const comments = document.lines.flatMap(({ comment, end }) =>
+    comment === undefined ? [] : `${text.slice(comment, end).trimEnd()}\n`,
+  );
+  return bytesOf(comments.join(''));
 }
 
 function means(bytes: Uint8Array, wanted: UciPackage): boolean {

@@ -1,7 +1,14 @@
 import { UsageError } from '../base/index.ts';
 import { assemble, type KeptSection, type TargetSection } from './assemble.ts';
 import type { UciDocument } from './document.ts';
-import { findOption, type UciOption, type UciPackage, type UciSection, type UciValue } from './model.ts';
+import {
+  findOption,
+  sameValue,
+  type UciOption,
+  type UciPackage,
+  type UciSection,
+  type UciValue,
+} from './model.ts';
 import { isUciName, isUciType } from './names.ts';
 import { parseUci } from './parse.ts';
 import { sectionLines } from './print.ts';
@@ -142,12 +149,12 @@ function changeOption(
   change: (old: UciOption | undefined) => UciValue | undefined,
 ): UciDocument {
   const index = getSection(document, section);
+  const found = document.package.sections[index];
+  const old = found === undefined ? undefined : findOption(found, name);
+  const value = withoutEmpty(change(old));
+  if (sameValue(old, value)) return document;
   const target = keepAll(document).map((entry): KeptSection => {
     if (entry.index !== index) return entry;
-    const changed = change(findOption(entry.section, name));
-    const isEmpty =
-      changed === undefined || (changed.kind === 'option' ? changed.value : changed.values).length === 0;
-    const value = isEmpty ? undefined : changed;
     const options = new Map(entry.section.options.map((option) => [option.name, option]));
     if (value === undefined) options.delete(name);
     else options.set(name, { ...value, name });
@@ -158,6 +165,12 @@ function changeOption(
     };
   });
   return apply(document, target);
+}
+
+/** An empty list, as an empty string, is no value. */
+function withoutEmpty(value: UciValue | undefined): UciValue | undefined {
+  const content = value?.kind === 'list' ? value.values : value?.value;
+  return content === undefined || content.length === 0 ? undefined : value;
 }
 
 function apply(document: UciDocument, target: readonly TargetSection[]): UciDocument {

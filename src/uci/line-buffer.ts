@@ -18,7 +18,7 @@ const newline = 0x0a;
 export class LineBuffer {
   readonly source: Uint8Array;
   readonly #name: string;
-  #bytes = new Uint8Array(256);
+  #bytes = Buffer.alloc(256);
   #size = 0;
   #next = 0;
   #atEnd = false;
@@ -57,7 +57,7 @@ export class LineBuffer {
 
   /** The byte string from `start` to `end`. */
   slice(start: number, end: number): string {
-    return Buffer.from(this.#bytes.buffer, start, end - start).toString('latin1');
+    return this.#bytes.toString('latin1', start, end);
   }
 
   /** Where in the file the byte at `index` stands. */
@@ -97,24 +97,32 @@ export class LineBuffer {
   /** One `fgets`: up to a newline, the buffer's or the file's end; the count of bytes before the first NUL. */
   #take(at: number): number {
     const room = this.#size - at - 1;
+    const { source } = this;
     const from = this.#next;
-    const found = this.source.subarray(from, from + room).indexOf(newline);
-    const end = found >= 0 ? from + found + 1 : Math.min(from + room, this.source.length);
-    if (found < 0 && end - from < room) this.#atEnd = true;
+    const limit = Math.min(from + room, source.length);
+    let end = from;
+    let length = -1;
+    let ended = false;
+    // By hand: a view for each short line would cost more than its bytes.
+    while (end < limit && !ended) {
+      const byte = source[end++];
+      ended = byte === newline;
+      if (byte === 0 && length < 0) length = end - 1 - from;
+    }
+    if (!ended && end - from < room) this.#atEnd = true;
     this.#next = end;
-    const chunk = this.source.subarray(from, end);
-    const nul = chunk.indexOf(0);
-    const text = nul < 0 ? chunk : chunk.subarray(0, nul);
-    this.#reserve(at + text.length + 1);
-    this.#bytes.set(text, at);
-    this.#bytes[at + text.length] = 0;
-    if (text.length > 0) this.#pieces.push([at, from]);
-    return text.length;
+    if (length < 0) length = end - from;
+    this.#reserve(at + length + 1);
+    const bytes = this.#bytes;
+    for (let i = 0; i < length; i++) bytes[at + i] = source[from + i] ?? 0;
+    bytes[at + length] = 0;
+    if (length > 0) this.#pieces.push([at, from]);
+    return length;
   }
 
   #reserve(length: number): void {
     if (length <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2));
+    const grown = Buffer.alloc(Math.max(length, this.#bytes.length * 2));
     grown.set(this.#bytes);
     this.#bytes = grown;
   }

@@ -119,7 +119,9 @@ export class LinePatch {
     const text = this.original(line);
     const [only, ...more] = line.statements;
     const rest = only === undefined ? '' : this.#text.slice(only.end, line.end);
-    if (only !== undefined && more.length === 0 && /^\s*(?:#[^\0]*)?$/u.test(rest))
+    // A backslash at the end would pull in a line that is put behind this one.
+    const joins = only !== undefined && this.#text[only.end - 1] === '\\';
+    if (only !== undefined && more.length === 0 && !joins && /^\s*(?:#[^\0]*)?$/u.test(rest))
       return [{ statement: only, origin: line.start, text, before: '', after: '' }];
     const pieces: Piece[] = line.statements.map((statement) => ({
       statement,
