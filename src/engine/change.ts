@@ -32,7 +32,7 @@ import {
   localPackages,
   type Obtained,
 } from './obtain.ts';
-import type { Plan } from './plan.ts';
+import { isEmptyPlan, type Plan } from './plan.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { retention } from './retention.ts';
 import { type Session, type Where, withSession } from './session.ts';
@@ -184,10 +184,8 @@ function versionOf(session: Session, commit: Checksum): string | undefined {
 function isUnchanged(session: Session, target: Target, { plan, origin }: Resolution): boolean {
   const next = session.deployments[0];
   if (target.force === true || target.kargs !== undefined || next === undefined) return false;
-  const sameTree =
-    plan.base.from === plan.base.to && plan.install.length + plan.remove.length + plan.replace.length === 0;
   const wishOf = (wish: Origin) => renderOrigin({ ...wish, feeds: { snapshot: undefined }, pinned: false });
-  return sameTree && next.id === session.merge?.id && wishOf(next.origin) === wishOf(origin);
+  return isEmptyPlan(plan) && next.id === session.merge?.id && wishOf(next.origin) === wishOf(origin);
 }
 
 async function layerTarget(

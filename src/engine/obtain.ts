@@ -8,6 +8,7 @@ import {
   RefusedError,
   textOf,
   throwIfAborted,
+  toRelPath,
   VerificationError,
 } from '../base/index.ts';
 import type { Origin } from '../boot/index.ts';
@@ -178,10 +179,11 @@ function findCommit(repo: Repository, candidate: AvailablePackage): PackageCommi
 
 function enabledServices(repo: Repository, found: PackageCommit): string[] {
   const tree = MutableTree.fromCommit(repo, found.commit);
-  const folder = `${payloadPath}/usr/etc/init.d`;
-  return tree.list(folder as typeof payloadPath).flatMap(({ name, kind }) => {
+  const folder = toRelPath(`${payloadPath}/usr/etc/init.d`);
+  if (tree.lookup(folder)?.kind !== 'dir') return [];
+  return tree.list(folder).flatMap(({ name, kind }) => {
     if (kind !== 'file') return [];
-    const entry = tree.lookup(`${folder}/${name}` as typeof payloadPath);
+    const entry = tree.lookup(toRelPath(`${folder}/${name}`));
     if (entry?.kind !== 'file') return [];
     const script = repo.loadFile(entry.checksum);
     if (script.target !== undefined || script.size > maxInitScript) return [];

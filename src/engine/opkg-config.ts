@@ -84,7 +84,9 @@ class EtcView {
 
   /** The names of regular files in a folder below `/etc`, in byte order. */
   list(folder: string): string[] {
-    const names = new Set(this.#newDefault.list(defaultPath(folder)).map((entry) => entry.name));
+    const path = defaultPath(folder);
+    const isFolder = this.#newDefault.lookup(path)?.kind === 'dir';
+    const names = new Set(isFolder ? this.#newDefault.list(path).map((entry) => entry.name) : []);
     if (this.#current !== undefined) {
       for (const name of readdirIfExists(join(this.#current, folder))) names.add(name);
     }
