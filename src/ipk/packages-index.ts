@@ -103,14 +103,15 @@ class IndexParser {
   /** Whole paragraphs only, so no character is cut. */
   #readBlock(text: string): AvailablePackage[] {
     const packages: AvailablePackage[] = [];
-    let fields = noFields();
+    // One array for all: what is kept of it is copied out before it is cleared.
+    const fields: Fields = new Array<string | undefined>(wanted.length).fill(undefined);
     let start = 0;
     for (let at = 0; at < text.length; ) {
       if (text.charCodeAt(at) === newline) {
         // Megabytes of empty lines must cost no more than looking at them.
         if (at > start) {
           this.#add(fields, packages);
-          fields = noFields();
+          fields.fill(undefined);
         }
         at++;
         start = at;
@@ -193,10 +194,6 @@ const byFirst: ReadonlyMap<number, readonly { readonly start: string; readonly s
 
 /** The values of the wanted fields of one paragraph, each at its slot. */
 type Fields = (string | undefined)[];
-
-function noFields(): Fields {
-  return new Array<string | undefined>(wanted.length).fill(undefined);
-}
 
 /** Puts the field that begins at `at` into its slot, trimmed; the first of a repeated one counts. Returns where its last line ends. */
 function scanField(text: string, at: number, fields: Fields): number {
