@@ -3,6 +3,7 @@ import { deploymentCommands } from './commands/deployments.ts';
 import { makingCommands } from './commands/making.ts';
 import { packageCommands } from './commands/packages.ts';
 import { repoCommands } from './commands/repo/index.ts';
+import { uciCommands } from './commands/uci.ts';
 import { newProgram, type RunContext } from './program.ts';
 
 /** The whole program: what runs, and what the manual page and the completions are made from. */
@@ -12,5 +13,6 @@ export function buildProgram(run: RunContext): Command {
   packageCommands(program, run);
   makingCommands(program, run);
   repoCommands(program, run);
+  uciCommands(program, run);
   return program;
 }
