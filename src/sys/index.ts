@@ -4,10 +4,18 @@ export { errnoOf, guarded, systemError } from './errno.ts';
 export * from './files.ts';
 export { type HttpRequest, type HttpResponse, httpGet } from './http.ts';
 export { isTransientNetworkError } from './http-errors.ts';
-export { type ProxySettings, proxyFromEnvironment } from './http-proxy.ts';
+export {
+  HttpPipeline,
+  type PipelineOptions,
+  type PipelineRequest,
+  type TlsSettings,
+} from './http-pipeline.ts';
+export { type ProxySettings, proxyFor, proxyFromEnvironment } from './http-proxy.ts';
 export * from './lock.ts';
+export type { PipelineResponse } from './pipeline-connection.ts';
 export * from './process.ts';
 export * from './product.ts';
+export * from './retry.ts';
 export * from './sandbox.ts';
 export * from './terminal.ts';
 export * from './xattr.ts';
