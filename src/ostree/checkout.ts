@@ -4,6 +4,7 @@ import {
   ParseError,
   RefusedError,
   type RelPath,
+  SystemError,
   silentContext,
 } from '../base/index.ts';
 import {
@@ -74,11 +75,10 @@ function locate(repo: Repository, source: CheckoutSource, subpath: string | unde
     const { files, dirs } = repo.loadDirtree(at.tree);
     const next = dirs.find((dir) => dir.name === name);
     if (next === undefined) {
-      const isFile = files.some((file) => file.name === name);
-      throw new RefusedError(
-        isFile ? 'OSTREE_PATH_KIND' : 'OSTREE_PATH_NOT_FOUND',
-        `'/${subpath}' is ${isFile ? 'not a directory' : 'not'} in the tree`,
-      );
+      if (files.some((file) => file.name === name)) {
+        throw new SystemError('OSTREE_PATH_KIND', `'/${subpath}' is not a directory of the tree`);
+      }
+      throw new RefusedError('OSTREE_PATH_NOT_FOUND', `'/${subpath}' is not in the tree`);
     }
     at = next;
   }

@@ -2,8 +2,8 @@ import {
   type Checksum,
   type OperationContext,
   ParseError,
-  RefusedError,
   type RelPath,
+  SystemError,
   silentContext,
 } from '../base/index.ts';
 import {
@@ -55,7 +55,7 @@ export async function commitDirectory(
   const run = new DirectoryCommit(txn, root, options, ctx);
   const attributes = run.attributesOf(lstat(root), root);
   if ((attributes.mode & fileTypeMask) !== typeDirectory) {
-    throw new RefusedError('OSTREE_PATH_KIND', `${dir} is not a directory`);
+    throw new SystemError('OSTREE_PATH_KIND', `${dir} is not a directory`);
   }
   const result = await run.directory(root, '', attributes, 0);
   run.finish();
@@ -91,7 +91,7 @@ class DirectoryCommit {
     depth: number,
   ): Promise<{ tree: Checksum; meta: Checksum }> {
     if (depth > maxTreeDepth) {
-      throw new RefusedError('OSTREE_PATH_KIND', `${path} is nested deeper than ${maxTreeDepth} directories`);
+      throw new SystemError('OSTREE_PATH_KIND', `${path} is nested deeper than ${maxTreeDepth} directories`);
     }
     const files: { name: string; checksum: Checksum }[] = [];
     const dirs: { name: string; tree: Checksum; meta: Checksum }[] = [];
@@ -131,7 +131,7 @@ class DirectoryCommit {
   #file(path: string, rel: string, attributes: Attributes, type: number): Checksum {
     if (type === typeSymlink) return this.#txn.writeSymlink(attributes, readlink(path));
     if (type !== typeRegular) {
-      throw new RefusedError('OSTREE_PATH_KIND', `'/${rel}' is neither a file, a directory nor a symlink`, {
+      throw new SystemError('OSTREE_PATH_KIND', `'/${rel}' is neither a file, a directory nor a symlink`, {
         hint: 'remove it or leave it out',
         details: { path: rel },
       });
@@ -145,13 +145,13 @@ class DirectoryCommit {
       return this.#txn.writeDirtree(tree);
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
-      throw new RefusedError('OSTREE_NAME_INVALID', `'/${rel}': ${error.message}`, { cause: error });
+      throw new ParseError('OSTREE_NAME_INVALID', `'/${rel}': ${error.message}`, { cause: error });
     }
   }
 }
 
-function notUtf8(path: string): RefusedError {
-  return new RefusedError('OSTREE_NAME_INVALID', `the name '/${path}' is not UTF-8`, {
+function notUtf8(path: string): ParseError {
+  return new ParseError('OSTREE_NAME_INVALID', `the name '/${path}' is not UTF-8`, {
     hint: 'rename the file',
   });
 }

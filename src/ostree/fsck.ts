@@ -1,11 +1,11 @@
-import { type Checksum, isOpkgOstreeError, type OperationContext, silentContext } from '../base/index.ts';
-import { mkdirp, unlinkIfExists, writeFileDurable } from '../sys/index.ts';
+import { type Checksum, type OperationContext, silentContext } from '../base/index.ts';
+import { errnoOf, mkdirp, unlinkIfExists, writeFileDurable } from '../sys/index.ts';
 import { dictStrings } from './gvariant.ts';
 import { listObjects } from './object-list.ts';
 import type { ObjectType } from './objects.ts';
 import { Pace } from './pace.ts';
 import type { Repository } from './repository.ts';
-import { FileLoader, objectKey, walkTree } from './traverse.ts';
+import { FileLoader, isObjectFault, objectKey, walkTree } from './traverse.ts';
 import { verifyFile, verifyMetadata } from './verify.ts';
 
 export interface FsckOptions {
@@ -113,8 +113,9 @@ class Fsck {
           type === 'file' ? verifyFile(repo, loader.load(checksum)) : verifyMetadata(repo, type, checksum);
         if (pending instanceof Promise) await pending;
       } catch (error) {
-        if (!isOpkgOstreeError(error) || error.kind !== 'failed') throw error;
-        this.#fault('corrupt', type, checksum, error.message);
+        // Whatever else keeps us from reading, missing rights for instance, says nothing about the object.
+        if (!isObjectFault(error) && errnoOf(error) !== 'EIO') throw error;
+        this.#fault('corrupt', type, checksum, error instanceof Error ? error.message : String(error));
       }
       if (this.#pace.step()) await this.#pace.rest();
     }
@@ -184,7 +185,7 @@ function attempt<T>(step: () => T): T | undefined {
   try {
     return step();
   } catch (error) {
-    if (isOpkgOstreeError(error) && error.kind === 'failed') return undefined;
+    if (isObjectFault(error) || errnoOf(error) === 'EIO') return undefined;
     throw error;
   }
 }

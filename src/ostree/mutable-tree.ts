@@ -1,4 +1,4 @@
-import { type Checksum, RefusedError, type RelPath } from '../base/index.ts';
+import { type Checksum, ParseError, RefusedError, type RelPath, SystemError } from '../base/index.ts';
 import { type Attributes, typeDirectory } from './object-fields.ts';
 import { isEntryName, maxTreeDepth } from './objects.ts';
 import type { Repository } from './repository.ts';
@@ -208,7 +208,7 @@ export class MutableTree {
 
 function emptyNode(meta: Attributes): Node {
   if ((meta.mode & 0o170000) !== typeDirectory) {
-    throw new RefusedError('OSTREE_PATH_KIND', 'a directory needs the mode of a directory');
+    throw new SystemError('OSTREE_PATH_KIND', 'a directory needs the mode of a directory');
   }
   return { meta, tree: undefined, content: { files: new Map(), dirs: new Map() } };
 }
@@ -222,19 +222,19 @@ function depthOf(path: string): number {
 }
 
 function checkName(name: string, path: string): void {
-  if (!isEntryName(name)) throw new RefusedError('OSTREE_NAME_INVALID', `not a path for a tree: '${path}'`);
+  if (!isEntryName(name)) throw new ParseError('OSTREE_NAME_INVALID', `not a path for a tree: '${path}'`);
 }
 
 function notFound(path: string): RefusedError {
   return new RefusedError('OSTREE_PATH_NOT_FOUND', `'/${path}' is not in the tree`, { details: { path } });
 }
 
-function wrongKind(path: string, what: string): RefusedError {
-  return new RefusedError('OSTREE_PATH_KIND', `'/${path}' ${what}`, { details: { path } });
+function wrongKind(path: string, what: string): SystemError {
+  return new SystemError('OSTREE_PATH_KIND', `'/${path}' ${what}`, { details: { path } });
 }
 
-function tooDeep(path: string): RefusedError {
-  return new RefusedError(
+function tooDeep(path: string): ParseError {
+  return new ParseError(
     'OSTREE_OBJECT_CORRUPT',
     `'/${path}' is nested deeper than ${maxTreeDepth} directories`,
   );

@@ -4,6 +4,7 @@ import {
   type OperationContext,
   ParseError,
   RefusedError,
+  SystemError,
   silentContext,
   toRefName,
   VerificationError,
@@ -105,7 +106,7 @@ class Pull {
     if (detached.length > 0) this.#txn.writeDetachedMetadata(checksum, detached);
     if (this.#dest.hasObject('commit', checksum) && !this.#dest.isPartial(checksum)) return true;
     if (this.#src.isPartial(checksum)) {
-      throw new RefusedError(
+      throw new SystemError(
         'OSTREE_OBJECT_MISSING',
         `${this.#src.path} has the commit ${checksum} only in part`,
       );

@@ -104,7 +104,7 @@ export function writeRef(repoPath: string, ref: string, checksum: Checksum): voi
 /** Makes `ref` an alias of the local ref `target`, durably. */
 export function writeAlias(repoPath: string, ref: RefName, target: RefName): void {
   if (ref.includes(':') || target.includes(':')) {
-    throw new RefusedError('OSTREE_REF_INVALID', 'only a local ref can be the alias of a local ref');
+    throw new ParseError('OSTREE_REF_INVALID', 'only a local ref can be the alias of a local ref');
   }
   const path = prepare(repoPath, ref);
   symlinkDurable(relative(dirname(path), refPath(repoPath, target)), path);

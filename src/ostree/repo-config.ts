@@ -1,4 +1,4 @@
-import { ConfigError } from '../base/index.ts';
+import { ConfigError, RefusedError } from '../base/index.ts';
 import type { KeyFile } from './keyfile.ts';
 
 /** How a repository keeps file objects. `archive` is written `archive-z2` in its config. */
@@ -59,7 +59,7 @@ export function modeText(mode: RepoMode): string {
 function readMode(text: string): RepoMode {
   const mode = modes[text];
   if (mode !== undefined) return mode;
-  throw new ConfigError('OSTREE_MODE_UNSUPPORTED', `repositories of mode '${text}' are not supported`, {
+  throw new RefusedError('OSTREE_MODE_UNSUPPORTED', `repositories of mode '${text}' are not supported`, {
     hint: 'use bare, bare-user, bare-user-only or archive',
   });
 }

@@ -11,7 +11,6 @@ import {
 } from '../base/index.ts';
 import {
   close,
-  errnoOf,
   fstat,
   openForRead,
   read,
@@ -27,7 +26,7 @@ import { type Attributes, fileTypeMask, isSymlink, typeRegular, typeSymlink } fr
 import type { ObjectType } from './objects.ts';
 import type { RepoSettings } from './repo-config.ts';
 import { SpaceBudget } from './space.ts';
-import { objectName, type Staging } from './staging.ts';
+import { moveWithin, objectName, type Staging } from './staging.ts';
 
 /** Content that comes in pieces: hashed, compressed and written in one pass. */
 export interface FileWriter {
@@ -55,6 +54,7 @@ export class StagedFiles {
   readonly #budget: SpaceBudget;
   readonly #attributes = new Map<Checksum, Attributes>();
   readonly #xattrs: XattrEntry[] = [];
+  readonly #writers = new Set<ContentWriter>();
   #buffer: Buffer | undefined;
 
   constructor(host: TransactionHost, staging: Staging) {
@@ -66,6 +66,12 @@ export class StagedFiles {
   /** Attributes of a staged file that its inode does not show yet. */
   attributesOf(checksum: Checksum): Attributes | undefined {
     return this.#attributes.get(checksum);
+  }
+
+  /** Closes writers that their owners forgot when they threw. */
+  abortWriters(): void {
+    for (const writer of this.#writers) writer.abort();
+    this.#writers.clear();
   }
 
   /** Sets the extended attributes of all staged files, by as few processes as can be. */
@@ -242,6 +248,7 @@ export class StagedFiles {
 
   #streamingWriter(attributes: Attributes, size: number, path: string, hash: Sha256): FileWriter {
     const writer = this.#contentWriter(path, attributes, size);
+    this.#writers.add(writer);
     let done = 0;
     return {
       write(chunk) {
@@ -256,6 +263,7 @@ export class StagedFiles {
           throw wrongSize(size);
         }
         writer.finish();
+        this.#writers.delete(writer);
         const checksum = hexOf(hash.digest());
         if (this.#host.hasObject('file', checksum)) {
           unlinkIfExists(path);
@@ -265,7 +273,10 @@ export class StagedFiles {
         rename(path, this.#staging.pathFor(name));
         return this.#added(name, checksum, attributes);
       },
-      abort: () => writer.abort(),
+      abort: () => {
+        writer.abort();
+        this.#writers.delete(writer);
+      },
     };
   }
 }
@@ -276,15 +287,4 @@ function changed(path: string): SystemError {
 
 function wrongSize(size: number): SystemError {
   return new SystemError('SYSTEM', `a file of ${size} bytes was announced and another length came`);
-}
-
-/** Moves the file; false where it lies on another file system. */
-function moveWithin(from: string, to: string): boolean {
-  try {
-    rename(from, to);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'EXDEV') return false;
-    throw error;
-  }
 }

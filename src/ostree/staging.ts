@@ -9,9 +9,11 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path/posix';
 import type { Checksum } from '../base/index.ts';
 import {
+  errnoOf,
   expectSuccess,
   findProgram,
   fsyncDirectory,
+  link,
   lstatIfExists,
   mkdir,
   mkdirp,
@@ -146,4 +148,26 @@ export function syncFileSystem(path: string): void {
   const sync = findProgram('sync') ?? 'sync';
   const one = runSync(sync, ['-f', path], { timeout: syncTimeout });
   if (one.status !== 0) expectSuccess(sync, runSync(sync, [], { timeout: syncTimeout }));
+}
+
+/** Moves the file; false where it lies on another file system. */
+export function moveWithin(from: string, to: string): boolean {
+  try {
+    rename(from, to);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EXDEV') return false;
+    throw error;
+  }
+}
+
+/** Makes the hard link; false where it cannot be had: other file system, too many links, protected hard links. */
+export function linkWithin(from: string, to: string): boolean {
+  try {
+    link(from, to);
+    return true;
+  } catch (error) {
+    if (['EXDEV', 'EMLINK', 'EPERM', 'EACCES'].includes(errnoOf(error) ?? '')) return false;
+    throw error;
+  }
 }

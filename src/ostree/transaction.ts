@@ -3,10 +3,10 @@ import {
   InternalError,
   ParseError,
   type RefName,
-  RefusedError,
+  SystemError,
   sha256Hex,
 } from '../base/index.ts';
-import { errnoOf, link, unlinkIfExists, writeFile } from '../sys/index.ts';
+import { unlinkIfExists, writeFile } from '../sys/index.ts';
 import { writePlain } from './content-writer.ts';
 import type { KnownAttributes } from './file-object.ts';
 import { encodeDict, type VariantDict } from './gvariant.ts';
@@ -22,7 +22,7 @@ import {
 } from './objects.ts';
 import { checkRefFree, deleteRef, refPath, writeRef } from './refs.ts';
 import { type FileWriter, StagedFiles, type TransactionHost } from './staged-files.ts';
-import { objectName, Staging } from './staging.ts';
+import { linkWithin, objectName, Staging } from './staging.ts';
 
 /** Objects and refs that appear in the repository together: all of them durably, or none. */
 export interface Transaction {
@@ -160,7 +160,7 @@ export class OpenTransaction implements Transaction {
     else {
       checkRefFree(this.#host.path, ref);
       if (!this.#host.hasObject('commit', commit)) {
-        throw new RefusedError('OSTREE_OBJECT_MISSING', `cannot point '${ref}' at ${commit}: no such commit`);
+        throw new SystemError('OSTREE_OBJECT_MISSING', `cannot point '${ref}' at ${commit}: no such commit`);
       }
     }
     this.#refs.set(ref, commit);
@@ -192,6 +192,7 @@ export class OpenTransaction implements Transaction {
   /** Ends the transaction; what is not published is removed. */
   close(): void {
     this.#open = false;
+    this.#files.abortWriters();
     this.#staging.remove();
   }
 
@@ -208,15 +209,4 @@ function wrongChecksum(type: ObjectType, expected: Checksum, actual: Checksum): 
   return new ParseError('OSTREE_OBJECT_CORRUPT', `${type} ${expected} has the content of ${actual}`, {
     details: { type, expected, actual },
   });
-}
-
-/** Makes the hard link; false where it cannot be had: other file system, too many links, protected hard links. */
-function linkWithin(from: string, to: string): boolean {
-  try {
-    link(from, to);
-    return true;
-  } catch (error) {
-    if (['EXDEV', 'EMLINK', 'EPERM', 'EACCES'].includes(errnoOf(error) ?? '')) return false;
-    throw error;
-  }
 }

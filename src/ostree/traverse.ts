@@ -53,7 +53,7 @@ export function* walkHistory(repo: Repository, commit: Checksum, depth = -1): Ge
 export function isObjectFault(error: unknown): boolean {
   return (
     isOpkgOstreeError(error) &&
-    (error.code === 'OSTREE_OBJECT_CORRUPT' || error.code === 'OSTREE_OBJECT_MISSING')
+    ['OSTREE_OBJECT_CORRUPT', 'OSTREE_OBJECT_MISSING', 'GVARIANT_INVALID'].includes(error.code)
   );
 }
 

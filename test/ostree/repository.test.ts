@@ -25,7 +25,7 @@ const ref = (name: string) => name as RefName;
 const zeros = '0'.repeat(64) as Checksum;
 
 describe.each(modes.filter(usable))('a %s repository', (mode) => {
-  const repo = newRepo(join(dir, mode), mode);
+  const repo = newRepo(join(dir, mode), mode, { fsync: true });
 
   it('has the layout that libostree makes', () => {
     expect(readFileSync(join(repo.path, 'config'), 'utf8')).toContain(

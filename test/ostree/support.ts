@@ -33,11 +33,17 @@ export function scratch(): string {
   return dir;
 }
 
-/** A new repository without the free-space reserve, which a full build machine would trip over. */
-export function newRepo(path: string, mode: RepoMode): Repository {
+/**
+ * A new repository without the free-space reserve, which a full build machine would trip over, and without flushing,
+ * which waits for everything else that the machine writes.
+ */
+export function newRepo(path: string, mode: RepoMode, options: { fsync?: boolean } = {}): Repository {
   return Repository.init(path, {
     mode,
-    configure: (config) => config.set('core', 'min-free-space-percent', '0'),
+    configure: (config) => {
+      config.set('core', 'min-free-space-percent', '0');
+      if (options.fsync !== true) config.set('core', 'fsync', false);
+    },
   });
 }
 
