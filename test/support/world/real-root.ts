@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { readTar } from './build/deb.ts';
 import { file, type TreeEntry } from './build/entries.ts';
@@ -44,7 +44,8 @@ export async function prepareRealRoot(path: string, folder: string): Promise<Rea
   writeFeed(join(folder, 'feeds/1'), old, key);
   writeFeed(join(folder, 'feeds/2'), current, key);
   const realFeed = process.env['OPENWRT_FEED'];
-  if (realFeed !== undefined && realFeed !== '') symlinkSync(realFeed, join(folder, 'feeds/openwrt'));
+  if (realFeed !== undefined && realFeed !== '')
+    symlinkSync(resolve(realFeed), join(folder, 'feeds/openwrt'));
   return { rootfs: [path, second], kernel, arch, feeds: join(folder, 'feeds'), packages: current, key };
 }
 

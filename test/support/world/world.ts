@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { buildRoot } from './build/build-root.ts';
+import { BASE_PACKAGES, FEED_PACKAGES, KERNEL_MODULES } from './build/catalog.ts';
 import { fetchDebs } from './build/deb.ts';
 import { file } from './build/entries.ts';
 import { writeFeed } from './build/feed.ts';
@@ -171,6 +172,8 @@ function readRelease(folder: string, release: Release): WorldRelease {
 /** A name for what the world is made of: this code, the fixture files, the Debian packages. */
 function cacheName(debs: readonly string[]): string {
   const hash = createHash('sha256').update(`${FORMAT}\n${[...debs].sort().join('\n')}\n`);
+  // what this process has loaded, should the file have been edited since
+  hash.update(JSON.stringify([BASE_PACKAGES, FEED_PACKAGES, KERNEL_MODULES, RELEASES]));
   for (const folder of [fixturesFolder, join(repoRoot, 'test/support/world/build')]) {
     for (const entry of readTree(folder))
       hash.update(`${entry.path} ${entry.mode}\n`).update(entry.content ?? '');
