@@ -33,7 +33,13 @@ export class Machine {
     this.#log.write(`\n== ${options.append}\n`);
     const args = ['-m', '512', '-nographic', '-no-reboot', '-nic', 'none', '-kernel', options.kernel];
     if (options.initrd !== undefined) args.push('-initrd', options.initrd);
-    args.push('-append', options.append, '-drive', `file=${options.image},format=raw,if=none,id=disk`);
+    // The emulated TSC follows that of whichever host CPU runs: a guest that trusts it was seen to sleep for ever.
+    args.push(
+      '-append',
+      `${options.append} tsc=unstable`,
+      '-drive',
+      `file=${options.image},format=raw,if=none,id=disk`,
+    );
     args.push('-device', 'nvme,drive=disk,serial=1');
     this.#child = spawn('qemu-system-x86_64', args, { stdio: ['pipe', 'pipe', 'pipe'] });
     const take = (chunk: Buffer) => {
