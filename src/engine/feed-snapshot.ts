@@ -38,6 +38,8 @@ export interface FeedSnapshot {
   readonly id: Checksum;
   readonly feeds: readonly SnapshotFeed[];
   readonly packages: readonly AvailablePackage[];
+  /** Entries of the indices that cannot be used, with the reason. */
+  readonly skipped: readonly string[];
 }
 
 /** A feed's index as it was fetched and verified. */
@@ -101,11 +103,13 @@ export async function loadSnapshot(
   const commit = repo.loadCommit(id);
   const feeds = decodeFeeds(commit);
   const packages: AvailablePackage[] = [];
+  const skipped: string[] = [];
   for (const [index, feed] of feeds.entries()) {
     const bytes = readSnapshotFile(repo, commit, `${index}/index`);
-    for await (const entry of readIndex([bytes], feed)) packages.push(entry);
+    const onSkipped = (reason: string) => skipped.push(`${feed.name}: ${reason}`);
+    for await (const entry of readIndex([bytes], feed, { onSkipped })) packages.push(entry);
   }
-  return { id, feeds, packages };
+  return { id, feeds, packages, skipped };
 }
 
 function readSnapshotFile(repo: Repository, commit: Commit, path: string): Uint8Array {

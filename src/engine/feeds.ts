@@ -89,7 +89,7 @@ export async function fetchFeeds(
   const snapshot = await loadSnapshot(repo, id);
   if (snapshot === undefined)
     throw new RefusedError('FEED_MISSING', 'the feed snapshot vanished while it was written');
-  return { snapshot, changed: id !== previous, warnings: config.warnings };
+  return { snapshot, changed: id !== previous, warnings: [...config.warnings, ...snapshot.skipped] };
 }
 
 async function fetchFeed(feed: Feed, config: FeedConfig, env: Environment): Promise<FetchedFeed> {

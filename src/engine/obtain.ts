@@ -12,7 +12,7 @@ import {
   VerificationError,
 } from '../base/index.ts';
 import type { Origin } from '../boot/index.ts';
-import { downloadFile, type TransferOptions } from '../ipk/index.ts';
+import { downloadFile, limitConcurrency, type TransferOptions } from '../ipk/index.ts';
 import {
   classifyScripts,
   findPackageCommit,
@@ -118,25 +118,15 @@ async function downloadAll(
     const sum = [...received.values()].reduce((a, b) => a + b, 0);
     ctx.onProgress({ phase: 'download', done: sum, total, unit: 'bytes', package: name });
   };
-  const queue = [...missing];
-  const work = async () => {
-    for (let candidate = queue.shift(); candidate !== undefined; candidate = queue.shift()) {
-      const { sha256, size, name, origin } = candidate;
-      if (origin.kind !== 'feed') continue;
-      const path = join(folder, `${sha256}.ipk`);
-      const onProgress: OperationContext['onProgress'] = ({ done }) => progress(sha256, done ?? 0, name);
-      await downloadFile(
-        { url: origin.url, path, size, sha256 },
-        { signal: ctx.signal, onProgress },
-        transfer,
-      );
-      files.set(sha256, path);
-    }
-  };
-  // All are waited for, so that none writes on after the first failure has been reported.
-  const ends = await Promise.allSettled(Array.from({ length: parallelDownloads }, work));
-  const failed = ends.find((end) => end.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  await limitConcurrency(parallelDownloads, missing, async (candidate, stop) => {
+    const { sha256, size, name, origin } = candidate;
+    if (origin.kind !== 'feed') return;
+    const path = join(folder, `${sha256}.ipk`);
+    const onProgress: OperationContext['onProgress'] = ({ done }) => progress(sha256, done ?? 0, name);
+    const signal = ctx.signal === undefined ? stop : AbortSignal.any([ctx.signal, stop]);
+    await downloadFile({ url: origin.url, path, size, sha256 }, { signal, onProgress }, transfer);
+    files.set(sha256, path);
+  });
   return files;
 }
 

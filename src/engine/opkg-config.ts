@@ -10,10 +10,11 @@ import {
   parseKeyRing,
   parseOpkgConf,
   type TransferOptions,
+  transferOptionsOf,
   type UsignKeyRing,
 } from '../ipk/index.ts';
 import { MutableTree, type Repository } from '../ostree/index.ts';
-import { lstatIfExists, proxyFromEnvironment, readdirIfExists, readFile } from '../sys/index.ts';
+import { lstatIfExists, readdirIfExists, readFile } from '../sys/index.ts';
 import type { Session } from './session.ts';
 
 const maxConfigBytes = 1 << 20;
@@ -45,25 +46,11 @@ export function readFeedConfig(session: Session, base: Checksum): FeedConfig {
       .map((name) => ({ name, text: textOf(etc.read(`${keyFolder}/${name}`) ?? new Uint8Array()) })),
   );
   const warnings = opkg.warnings.map(({ file, line, text }) => `${file}:${line}: ${text}`);
-  return { opkg, keys: ring.keys, transfer: transferOf(opkg), warnings: [...warnings, ...ring.warnings] };
-}
-
-/** opkg's network options; where they name no proxy the environment's is used, as its wget does. */
-function transferOf({ options }: OpkgConf): TransferOptions {
-  const fields = [
-    ['http', 'http_proxy'],
-    ['https', 'https_proxy'],
-    ['noProxy', 'no_proxy'],
-    ['user', 'proxy_user'],
-    ['password', 'proxy_passwd'],
-  ] as const;
-  const named = fields.flatMap(([field, option]) => {
-    const value = options.get(option);
-    return value === undefined ? [] : [[field, value]];
-  });
   return {
-    proxy: { ...proxyFromEnvironment(), ...Object.fromEntries(named) },
-    checkCertificate: !options.has('no_check_certificate'),
+    opkg,
+    keys: ring.keys,
+    transfer: transferOptionsOf(opkg),
+    warnings: [...warnings, ...ring.warnings],
   };
 }
 

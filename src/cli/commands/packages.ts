@@ -135,6 +135,7 @@ async function update(call: Call) {
         (feed) =>
           `${feed.name}: ${feed.packages} packages, ${feed['signed-by'] === null ? 'not signed' : `signed by ${feed['signed-by']}`}`,
       ),
+      ...result.warnings.map((warning) => `warning: ${warning}`),
       result.changed ? `New feed snapshot ${result.snapshot.slice(0, 16)}.` : 'The feeds have not changed.',
     ],
   };
