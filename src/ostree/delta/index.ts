@@ -5,6 +5,7 @@ export {
   type DeltaSource,
   hasAll as hasAllOfPart,
 } from './apply.ts';
+export { type GeneratedDelta, type GenerateOptions, generateDelta } from './generate.ts';
 export { type DeltaId, deltaDirectory, deltaName, parseDeltaName } from './names.ts';
 export { applyOffline } from './offline.ts';
 export {

@@ -114,6 +114,8 @@ export function parseSuperblock(file: Uint8Array): DeltaSuperblock {
 /** What a new superblock is made of; numbers are written little endian. */
 export interface SuperblockContent extends DeltaId {
   readonly metadata: VariantDict;
+  /** Inline parts and detached metadata under their paths. */
+  readonly attachments: VariantDict;
   readonly timestamp: number;
   readonly commit: Uint8Array;
   readonly parts: readonly DeltaPartHeader[];
@@ -125,6 +127,7 @@ export function renderSuperblock(content: SuperblockContent): Uint8Array {
   const metadata: VariantDict = [
     ...content.metadata,
     [endiannessKey, { type: 'y', value: 'l'.charCodeAt(0) }],
+    ...content.attachments,
   ];
   return encodeVariant(superblockType, [
     metadata,
