@@ -1,3 +1,4 @@
+export type { RepeatedOption } from './builder.ts';
 export type { UciConflict, UciConflictKind, UciConflictValue } from './conflicts.ts';
 export * from './document.ts';
 export * from './edit.ts';

@@ -341,13 +341,11 @@ describe('the items of a list', () => {
 });
 
 /** Changes of both sides to one base, as files; ours with comments between its lines. */
-const cases = fc
-  .tuple(uciPackage, changes, changes)
-  .map(([base, mine, new_]) => ({
-    base,
-    ours: withChanges(base, mine, 'm'),
-    theirs: withChanges(base, new_, 't'),
-  }));
+const cases = fc.tuple(uciPackage, changes, changes).map(([base, mine, new_]) => ({
+  base,
+  ours: withChanges(base, mine, 'm'),
+  theirs: withChanges(base, new_, 't'),
+}));
 
 const commented = (content: UciPackage) => {
   const text = Buffer.from(renderUci(content)).toString('latin1');
