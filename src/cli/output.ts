@@ -40,12 +40,20 @@ export function errorDocument(error: OpkgOstreeError): unknown {
   return { error: { code: error.code, message: error.message, hint: error.hint ?? null, ...details } };
 }
 
+/** The text on one line that no terminal takes for a command, whatever a package, a path or a tool put into it. */
+function oneLine(text: string): string {
+  return text
+    .trim()
+    .replace(/\s*\n\s*/gu, '; ')
+    .replace(/\p{Cc}/gu, '?');
+}
+
 /** Prints an error: one line and the hint on stderr, the JSON document on stdout with --json, stacks with --debug. */
 export function printError(error: OpkgOstreeError, options: OutputOptions): void {
   if (options.json) writeOutput(`${JSON.stringify(errorDocument(error), null, 2)}\n`);
   else {
-    writeError(`error: ${error.message}\n`);
-    if (error.hint !== undefined) writeError(`hint: ${error.hint}\n`);
+    writeError(`error: ${oneLine(error.message)}\n`);
+    if (error.hint !== undefined) writeError(`hint: ${oneLine(error.hint)}\n`);
   }
   if (!options.debug) return;
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path/posix';
 import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from '../base/index.ts';
 import type { Environment } from '../engine/index.ts';
@@ -128,16 +129,22 @@ export function addCommand(
   parent.addCommand(command);
 }
 
-async function runHandler(handler: Handler, command: Command, run: RunContext): Promise<void> {
-  const values: Record<string, unknown> = {};
+/** Options before and after the command's name as one: words win over the environment, that over defaults, later over earlier words. */
+function mergedOptions(command: Command): Record<string, unknown> {
+  const values = new Map<string, { readonly rank: number; readonly value: unknown }>();
   for (let level: Command | null = command; level !== null; level = level.parent) {
     for (const [key, value] of Object.entries(level.opts())) {
-      const isDefault = level.getOptionValueSource(key) === 'default';
-      if (!(key in values) || (!isDefault && command.getOptionValueSource(key) === 'default'))
-        values[key] = value;
+      const rank = ['default', 'env'].indexOf(level.getOptionValueSource(key) ?? 'default');
+      const strength = rank < 0 ? 2 : rank;
+      const known = values.get(key);
+      if (known === undefined || strength > known.rank) values.set(key, { rank: strength, value });
     }
   }
-  const options = new Options(values);
+  return Object.fromEntries([...values].map(([key, { value }]) => [key, value]));
+}
+
+async function runHandler(handler: Handler, command: Command, run: RunContext): Promise<void> {
+  const options = new Options(mergedOptions(command));
   const output: OutputOptions = {
     json: options.flag('json'),
     quiet: options.flag('quiet'),
@@ -148,7 +155,7 @@ async function runHandler(handler: Handler, command: Command, run: RunContext): 
     const result = await handler({
       args: command.args,
       options,
-      sysroot: options.text('sysroot') ?? defaultSysroot(),
+      sysroot: resolve(options.text('sysroot') ?? defaultSysroot()),
       stateroot: options.text('stateroot'),
       verbose: options.flag('verbose'),
       env: {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path/posix';
 import type { Command } from 'commander';
 import { UsageError } from '../../base/index.ts';
 import { composeRoot, initSysroot } from '../../engine/index.ts';
@@ -48,7 +49,7 @@ async function compose({ args, options, env }: Call) {
   };
   const result = await composeRoot(env, {
     rootfs: args[0] ?? '',
-    repo: required(options.text('repo'), '--repo'),
+    repo: resolve(required(options.text('repo'), '--repo')),
     branch: required(options.text('branch'), '--branch'),
     ...optional('kernel'),
     ...optional('kernelRelease'),
@@ -77,7 +78,7 @@ async function compose({ args, options, env }: Call) {
 
 function init({ args, options, stateroot, env }: Call) {
   const result = initSysroot(env, {
-    path: args[0] ?? '',
+    path: resolve(args[0] ?? ''),
     target: required(options.text('target'), '--target'),
     stateroot: stateroot ?? 'openwrt',
   });

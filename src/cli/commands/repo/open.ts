@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path/posix';
 import type { Command } from 'commander';
 import { type Checksum, RefusedError, type RelPath, UsageError } from '../../../base/index.ts';
 import { Repository } from '../../../ostree/index.ts';
@@ -11,10 +12,8 @@ export function repoOption(command: Command): Command {
 
 /** The folder of the repository that a call means. */
 export function repoPath({ options, sysroot }: Call): string {
-  return (
-    options.text('repo') ??
-    (exists('config') && exists('objects') ? '.' : `${sysroot.replace(/\/$/u, '')}/ostree/repo`)
-  );
+  const here = exists('config') && exists('objects') ? '.' : join(sysroot, 'ostree/repo');
+  return resolve(options.text('repo') ?? here);
 }
 
 /** The repository that a call means. */
