@@ -124,7 +124,8 @@ export function setInode(fd: number, mode: 'bare' | 'bare-user' | 'bare-user-onl
   futimes(fd, 0, 0);
 }
 
-function inodePermissions(mode: 'bare' | 'bare-user' | 'bare-user-only', a: Attributes): number {
+/** The permission bits with which the mode keeps a regular file. */
+export function inodePermissions(mode: 'bare' | 'bare-user' | 'bare-user-only', a: Attributes): number {
   if (mode === 'bare') return a.mode & 0o7777;
   // The caller must be able to read its own objects, whatever their recorded mode.
   return mode === 'bare-user' ? (a.mode & 0o775) | 0o400 : a.mode & 0o777;

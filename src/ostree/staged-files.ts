@@ -10,7 +10,9 @@ import {
   sha256Hex,
 } from '../base/index.ts';
 import {
+  chmod,
   close,
+  effectiveUser,
   fstat,
   openForRead,
   read,
@@ -19,7 +21,7 @@ import {
   unlinkIfExists,
   type XattrEntry,
 } from '../sys/index.ts';
-import { ContentWriter, setInode, writeSymlinkObject } from './content-writer.ts';
+import { ContentWriter, inodePermissions, setInode, writeSymlinkObject } from './content-writer.ts';
 import { encodeBareUserMeta, encodeFileHeader } from './file-header.ts';
 import { bareUserXattr } from './file-object.ts';
 import { type Attributes, fileTypeMask, isSymlink, typeRegular, typeSymlink } from './object-fields.ts';
@@ -54,6 +56,7 @@ export class StagedFiles {
   readonly #budget: SpaceBudget;
   readonly #attributes = new Map<Checksum, Attributes>();
   readonly #xattrs: XattrEntry[] = [];
+  readonly #readOnly: { readonly path: string; readonly mode: number }[] = [];
   readonly #writers = new Set<ContentWriter>();
   #buffer: Buffer | undefined;
 
@@ -76,8 +79,12 @@ export class StagedFiles {
 
   /** Sets the extended attributes of all staged files, by as few processes as can be. */
   setAttributes(): void {
+    // Only root may set attributes of a file that its owner may not write.
+    for (const { path, mode } of this.#readOnly) chmod(path, mode | 0o200);
     setXattrs(this.#xattrs);
+    for (const { path, mode } of this.#readOnly) chmod(path, mode);
     this.#xattrs.length = 0;
+    this.#readOnly.length = 0;
   }
 
   writeFile(attributes: Attributes, content: Uint8Array): Checksum {
@@ -191,12 +198,14 @@ export class StagedFiles {
     this.#staging.add(name);
     const { mode } = this.#host.settings;
     const path = this.#staging.pathFor(name);
-    if (mode === 'bare-user') {
-      this.#attributes.set(checksum, attributes);
-      this.#xattrs.push({ path, name: bareUserXattr, value: encodeBareUserMeta(attributes) });
-    } else if (mode === 'bare' && attributes.xattrs.length > 0) {
-      this.#attributes.set(checksum, attributes);
-      for (const { name: xattr, value } of attributes.xattrs) this.#xattrs.push({ path, name: xattr, value });
+    const isMeta = mode === 'bare-user';
+    if (!isMeta && (mode !== 'bare' || attributes.xattrs.length === 0)) return checksum;
+    this.#attributes.set(checksum, attributes);
+    if (isMeta) this.#xattrs.push({ path, name: bareUserXattr, value: encodeBareUserMeta(attributes) });
+    else for (const xattr of attributes.xattrs) this.#xattrs.push({ path, ...xattr });
+    const permissions = inodePermissions(mode, attributes);
+    if (!isSymlink(attributes) && (permissions & 0o200) === 0 && effectiveUser() !== 0) {
+      this.#readOnly.push({ path, mode: permissions });
     }
     return checksum;
   }
