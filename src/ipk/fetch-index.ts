@@ -4,6 +4,7 @@ import {
   concat,
   NetworkError,
   type OperationContext,
+  ParseError,
   printable,
   sha256Hex,
   textOf,
@@ -99,7 +100,24 @@ export async function verifyIndex(
 async function verified(feed: FeedAddress, fetched: FetchedIndex, keys: UsignKeyRing): Promise<FetchedIndex> {
   const { index, signature } = fetched;
   if (signature === undefined) throw missingSignature(feed);
-  return { ...fetched, keyId: await verifyIndex(index, signature, keys) };
+  try {
+    return { ...fetched, keyId: await verifyIndex(index, signature, keys) };
+  } catch (error) {
+    throw ofFeed(feed, error);
+  }
+}
+
+/** The error with the feed's name. An index that cannot even be unpacked is none that its signer signed. */
+function ofFeed(feed: FeedAddress, error: unknown): unknown {
+  if (!(error instanceof VerificationError) && !(error instanceof ParseError)) return error;
+  const code = error instanceof VerificationError ? error.code : 'SIGNATURE_INVALID';
+  return new VerificationError(code, `feed ${feed.name}: ${error.message}`, {
+    cause: error,
+    hint:
+      error.hint ??
+      "run 'opkg-ostree update' again; if it stays, the mirror serves something else than was signed",
+    details: { ...error.details, feed: feed.name },
+  });
 }
 
 async function fetchOnce(

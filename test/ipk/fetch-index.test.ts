@@ -108,7 +108,7 @@ describe('a feed', () => {
     [
       'with damaged gzip',
       () => mirror.files.set('/Packages.gz', { bytes: gzip(text).subarray(0, 50) }),
-      'IPK_TRUNCATED',
+      'SIGNATURE_INVALID',
     ],
     [
       'on a server that is broken',
