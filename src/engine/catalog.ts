@@ -1,6 +1,6 @@
 /** Looking at packages: search, list, info, files. Reads the current feed snapshot and the next deployment's database. */
 import { join } from 'node:path/posix';
-import { type PackageName, RefusedError, toPackageName, toRelPath } from '../base/index.ts';
+import { type PackageName, RefusedError, toRelPath } from '../base/index.ts';
 import { opkgSource } from '../ipk/index.ts';
 import {
   type AvailablePackage,
@@ -14,6 +14,7 @@ import type { PackageSummary } from './documents.ts';
 import { loadCurrentSnapshot } from './feed-snapshot.ts';
 import { readTreeState, type TreeState } from './installed.ts';
 import { openSession, requireDeployment, type Where } from './session.ts';
+import { parseName } from './wish.ts';
 
 export type ListKind = 'available' | 'installed' | 'layered' | 'upgradable';
 
@@ -72,7 +73,7 @@ export async function listPackages(
 /** Every version of a package that is installed or on offer; PACKAGE_UNKNOWN where there is none. */
 export async function packageInfo(where: Where, name: string): Promise<PackageDetails> {
   const { tree, available } = await openCatalog(where);
-  const wanted = toPackageName(name);
+  const wanted = parseName(name);
   const installed = tree?.installed.get(wanted);
   const offered = available.get(wanted) ?? [];
   const versions = [
@@ -87,7 +88,7 @@ export async function packageInfo(where: Where, name: string): Promise<PackageDe
 export function packageFiles(where: Where, name: string): { name: string; version: string; files: string[] } {
   const session = openSession(where);
   const deployment = requireDeployment(session);
-  const wanted = toPackageName(name);
+  const wanted = parseName(name);
   const record = readTreeState(session.sysroot.repo, deployment.checksum).installed.get(wanted);
   if (record === undefined) throw unknownPackage(name);
   const list = readTextIfExists(join(deployment.path, toRelPath(`usr/lib/opkg/info/${wanted}.list`))) ?? '';

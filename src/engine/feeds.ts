@@ -1,7 +1,6 @@
 /** `update`: fetches and verifies every feed of the configuration, and stores the indices as a snapshot. */
 import { type Checksum, ConfigError, type PackageName, RefusedError } from '../base/index.ts';
 import { compareVersions, type Feed, fetchIndex } from '../ipk/index.ts';
-import type { AvailablePackage } from '../packages/index.ts';
 import type { Environment } from './environment.ts';
 import {
   currentSnapshotId,
@@ -104,8 +103,8 @@ async function fetchFeed(feed: Feed, config: FeedConfig, env: Environment): Prom
 
 /** An index that offers only older versions of something it offered before was replayed, or its maker took a fix back. */
 function refuseOlder(last: FeedSnapshot, next: FeedSnapshot): void {
-  const before = newestVersions(last.packages);
-  const after = newestVersions(next.packages);
+  const before = newestVersions(last);
+  const after = newestVersions(next);
   const older = [...before].flatMap(([key, { name, feed, version }]) => {
     const now = after.get(key)?.version;
     return now !== undefined && compareVersions(now, version) < 0
@@ -124,13 +123,16 @@ function refuseOlder(last: FeedSnapshot, next: FeedSnapshot): void {
   );
 }
 
-function newestVersions(packages: readonly AvailablePackage[]) {
+/** By address and name: the feeds of another release are other feeds, whatever they are called. */
+function newestVersions({ feeds, packages }: FeedSnapshot) {
+  const addresses = new Map(feeds.map(({ name, url }) => [name, url]));
   const newest = new Map<string, { name: PackageName; feed: string; version: string }>();
   for (const { name, version, origin } of packages) {
     const feed = origin.kind === 'feed' ? origin.feed : '';
-    const known = newest.get(`${feed} ${name}`);
+    const key = `${addresses.get(feed) ?? feed} ${name}`;
+    const known = newest.get(key);
     if (known === undefined || compareVersions(version, known.version) > 0) {
-      newest.set(`${feed} ${name}`, { name, feed, version });
+      newest.set(key, { name, feed, version });
     }
   }
   return newest;

@@ -1,14 +1,5 @@
 import { join } from 'node:path/posix';
-import {
-  isChecksum,
-  type PackageName,
-  ParseError,
-  RefusedError,
-  sha256Hex,
-  toPackageName,
-  UsageError,
-  utf8,
-} from '../base/index.ts';
+import { isChecksum, RefusedError, sha256Hex, UsageError, utf8 } from '../base/index.ts';
 import { carryOrigin } from '../boot/index.ts';
 import { downloadFile, inspectIpk } from '../ipk/index.ts';
 import { exists, mkdirp } from '../sys/index.ts';
@@ -19,7 +10,7 @@ import { readTreeState } from './installed.ts';
 import { downloadFolder, type LocalFile } from './obtain.ts';
 import { readFeedConfig } from './opkg-config.ts';
 import { requireDeployment, type Session, type Where } from './session.ts';
-import { addRequests, dropRequests, type LocalRequest, parseRequest } from './wish.ts';
+import { addRequests, dropRequests, type LocalRequest, parseName, parseRequest } from './wish.ts';
 
 export interface InstallRequest extends ChangeOptions {
   /** NAME, NAME=VERSION, FILE.ipk, or a URL. */
@@ -38,7 +29,7 @@ export function install(env: Environment, where: Where, request: InstallRequest)
     const files = request.requests.filter(isPackageFile);
     const names = request.requests.filter((text) => !isPackageFile(text)).map(parseRequest);
     const local = await readLocal(session, files, request, env);
-    const dropped = dropRequests(carryOrigin(deployment.origin), request.uninstall.map(toPackageName), {
+    const dropped = dropRequests(carryOrigin(deployment.origin), request.uninstall.map(parseName), {
       idempotent: request.idempotent,
       explain: () => "'opkg-ostree status' lists what is requested",
     });
@@ -133,7 +124,7 @@ export interface RemoveRequest extends ChangeOptions {
 export function remove(env: Environment, where: Where, request: RemoveRequest): Promise<ChangeResult> {
   return change(env, where, request, (session) => {
     const deployment = requireDeployment(session);
-    const names = request.names.map(packageName);
+    const names = request.names.map(parseName);
     const origin = dropRequests(carryOrigin(deployment.origin), names, {
       idempotent: request.idempotent,
       explain: (name) =>
@@ -141,13 +132,4 @@ export function remove(env: Environment, where: Where, request: RemoveRequest): 
     });
     return aimAt(session, { origin, feeds: 'pinned', fetch: false }, env);
   });
-}
-
-function packageName(text: string): PackageName {
-  try {
-    return toPackageName(text);
-  } catch (error) {
-    if (!(error instanceof ParseError)) throw error;
-    throw new UsageError('USAGE', `'${text}' is not a package name`);
-  }
 }

@@ -1,9 +1,11 @@
-import { RefusedError, toPackageName } from '../base/index.ts';
+import { RefusedError } from '../base/index.ts';
 import { carryOrigin, type Origin } from '../boot/index.ts';
 import { aimAt } from './aim.ts';
 import { type ChangeOptions, type ChangeResult, change } from './change.ts';
 import type { Environment } from './environment.ts';
+import { readInstalled, readTreeState } from './installed.ts';
 import { requireDeployment, type Where } from './session.ts';
+import { parseName } from './wish.ts';
 
 export interface OverrideRequest extends ChangeOptions {
   readonly names: readonly string[];
@@ -16,8 +18,16 @@ export function overrideRemove(
   request: OverrideRequest,
 ): Promise<ChangeResult> {
   return change(env, where, request, (session) => {
-    const { origin } = requireDeployment(session);
-    const remove = [...new Set([...origin.overrides.remove, ...request.names.map(toPackageName)])].sort();
+    const { origin, checksum } = requireDeployment(session);
+    const { repo } = session.sysroot;
+    const base = readInstalled(repo, readTreeState(repo, checksum).base);
+    const unknown = request.names.map(parseName).find((name) => !base.has(name));
+    if (unknown !== undefined) {
+      throw new RefusedError('PACKAGE_UNKNOWN', `the base has no package '${unknown}'`, {
+        hint: `'opkg-ostree remove ${unknown}' drops a layered package; 'opkg-ostree list --installed' shows all`,
+      });
+    }
+    const remove = [...new Set([...origin.overrides.remove, ...request.names.map(parseName)])].sort();
     return aimAt(session, { origin: withOverrides(origin, { remove }), feeds: 'pinned', fetch: false }, env);
   });
 }
@@ -30,7 +40,7 @@ export function overrideReset(
 ): Promise<ChangeResult> {
   return change(env, where, request, (session) => {
     const { origin } = requireDeployment(session);
-    const names = new Set(request.names.map(toPackageName));
+    const names = new Set(request.names.map(parseName));
     const { remove } = origin.overrides;
     const unknown = [...names].find((name) => !remove.includes(name));
     if (unknown !== undefined) {

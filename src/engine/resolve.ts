@@ -131,6 +131,7 @@ function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
   const fresh = added.filter(({ package: wanted }) => input.known(wanted) === undefined);
   const install = added.map((entry) => plannedInstall(input, entry));
   const current = input.current;
+  const present: ReadonlyMap<string, { readonly version: string }> = current?.tree.installed ?? new Map();
   const basis = {
     deployment: current?.id ?? null,
     feeds: input.feeds?.id ?? null,
@@ -151,10 +152,10 @@ function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
     id: sha256Hex(utf8(JSON.stringify(basis)), utf8(renderOrigin(origin))),
     basis,
     base: { from: current?.tree.base ?? null, to: input.base.commit, version: input.baseVersion ?? null },
-    install: install.filter((entry) => !before.has(entry.name)),
-    remove: removedFrom(before, after),
+    install: install.filter((entry) => !present.has(entry.name)),
+    remove: [...removedFrom(before, after), ...hiddenFrom(present, solution)],
     replace: install.flatMap(({ name, version }) => {
-      const from = before.get(name)?.version;
+      const from = present.get(name)?.version;
       return from === undefined ? [] : [{ name, from, to: version }];
     }),
     inactive: solution.inactive,
@@ -190,6 +191,14 @@ function removedFrom(before: ReadonlyMap<string, LayerMember>, after: ReadonlyMa
   return [...before.values()]
     .filter(({ name }) => !after.has(name))
     .map(({ name, version }) => ({ name, version }));
+}
+
+/** Packages of the base that are there now and that overrides hide. */
+function hiddenFrom(present: ReadonlyMap<string, { readonly version: string }>, { removed }: Solution) {
+  return removed.flatMap((name) => {
+    const version = present.get(name)?.version;
+    return version === undefined ? [] : [{ name, version }];
+  });
 }
 
 function servicesOf(input: ResolveInput, packages: readonly AvailablePackage[]) {

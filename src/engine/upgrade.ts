@@ -1,4 +1,12 @@
-import { type Checksum, isChecksum, RefusedError, toRefName, UsageError } from '../base/index.ts';
+import {
+  type Checksum,
+  isChecksum,
+  isRefName,
+  type RefName,
+  RefusedError,
+  toRefName,
+  UsageError,
+} from '../base/index.ts';
 import {
   carryOrigin,
   changeKargs as changedKargs,
@@ -6,6 +14,7 @@ import {
   newOrigin,
   type Origin,
 } from '../boot/index.ts';
+import type { Repository } from '../ostree/index.ts';
 import { exists } from '../sys/index.ts';
 import { type Aim, aimAt } from './aim.ts';
 import { type ChangeOptions, type ChangeResult, change, type Target } from './change.ts';
@@ -46,12 +55,20 @@ export interface RebaseRequest extends ChangeOptions {
 
 /** Another branch, or an OpenWrt root as the new base; same wish. */
 export async function rebase(env: Environment, where: Where, request: RebaseRequest): Promise<ChangeResult> {
-  const branch = exists(request.target) ? await importRoot(env, where, request) : request.target;
+  const branch = branchName(
+    isRootfs(where, request.target) ? await importRoot(env, where, request) : request.target,
+  );
   return change(env, where, request, async (session) => {
-    const origin = { ...carryOrigin(requireDeployment(session).origin), refspec: toRefName(branch) };
-    const base = await newestCommit(session, toRefName(branch), env);
+    const origin = { ...carryOrigin(requireDeployment(session).origin), refspec: branch };
+    const base = await newestCommit(session, branch, env);
     return aimAt(session, { origin, base, ...feedsFor(origin, request) }, env);
   });
+}
+
+/** True for the path of something that no branch is called by. */
+function isRootfs(where: Where, target: string): boolean {
+  const isBranch = isRefName(target) && openSession(where).sysroot.repo.readRef(target) !== undefined;
+  return !isBranch && exists(target);
 }
 
 async function importRoot(env: Environment, where: Where, request: RebaseRequest): Promise<string> {
@@ -76,6 +93,19 @@ async function importRoot(env: Environment, where: Where, request: RebaseRequest
   return branch;
 }
 
+/** True for a checksum or the beginning of one that no branch is called by. */
+function isCommitName(repo: Repository, rev: string): boolean {
+  if (isChecksum(rev)) return true;
+  return /^[0-9a-f]{4,63}$/u.test(rev) && repo.readRef(toRefName(rev)) === undefined;
+}
+
+function branchName(text: string): RefName {
+  if (isRefName(text)) return toRefName(text);
+  throw new UsageError('USAGE', `'${text}' is not the name of a branch`, {
+    hint: "'opkg-ostree repo refs' lists the branches",
+  });
+}
+
 export interface DeployRequest extends ChangeOptions {
   readonly rev: string;
   /** Kernel arguments to append. */
@@ -89,16 +119,19 @@ export function deploy(env: Environment, where: Where, request: DeployRequest): 
   return change(env, where, request, async (session) => {
     const { merge } = session;
     const carried = merge === undefined ? newOrigin(undefined) : carryOrigin(merge.origin);
-    const pinned = isChecksum(request.rev);
-    const base = pinned ? request.rev : await newestCommit(session, toRefName(request.rev), env);
-    if (!session.sysroot.repo.hasObject('commit', base)) {
+    const { repo } = session.sysroot;
+    const pinned = isCommitName(repo, request.rev);
+    const base = pinned
+      ? repo.resolveRev(request.rev)
+      : await newestCommit(session, branchName(request.rev), env);
+    if (!repo.hasObject('commit', base)) {
       throw new RefusedError('OSTREE_REF_NOT_FOUND', `the repository has no commit ${base}`, {
         hint: "'opkg-ostree repo refs' lists the branches",
       });
     }
     const origin: Origin = pinned
       ? { ...carried, overrideCommit: base }
-      : { ...carried, refspec: toRefName(request.rev) };
+      : { ...carried, refspec: branchName(request.rev) };
     const target = await aimAt(session, { origin, base, feeds: 'pinned', fetch: !isPlain(origin) }, env);
     return { ...target, force: true, ...deployKargs(session, request) };
   });

@@ -24,7 +24,17 @@ export function parseRequest(text: string): Request {
     });
   }
   const version = separator < 0 ? '' : text.slice(separator + 1);
-  return version === '' ? { name } : { name, version };
+  if (version === '') return { name };
+  if (/^[!-~]+$/u.test(version)) return { name, version };
+  throw new UsageError('USAGE', `'${text}' names no version`, { hint: `name it as in ${name}=1.2-r3` });
+}
+
+/** A word of the command line as a package name; UsageError for anything else. */
+export function parseName(text: string): PackageName {
+  if (isPackageName(text)) return text;
+  throw new UsageError('USAGE', `'${text}' is not a package name`, {
+    hint: "'opkg-ostree list' shows the packages",
+  });
 }
 
 /** A request as it stands in an origin. */
