@@ -13,6 +13,7 @@ import { readStaged } from './staged.ts';
 import { sweepBootVersions, sweepDeployments, usedBootChecksums } from './sweep.ts';
 import { loaderEntries } from './switch.ts';
 import type { Sysroot } from './sysroot.ts';
+import { dropStaleTrial } from './trial.ts';
 
 export interface CleanupOptions {
   /** Which package-cache refs (`opkg-ostree/pkg/...`) stay; all of them where absent. */
@@ -46,6 +47,7 @@ export async function cleanup(
   options: CleanupOptions = {},
 ): Promise<CleanupReport> {
   ctx.onProgress({ phase: 'cleanup', message: 'removing what is no longer used' });
+  dropStaleTrial(sysroot.path, sysroot.deployments());
   const loaderRepaired = repairLoader(sysroot);
   sweepBootVersions(sysroot, sysroot.bootVersions());
   const removed = sweepDeployments(sysroot);

@@ -12,6 +12,7 @@ import {
 import {
   lstatIfExists,
   now,
+import { readBootState } from './boot-state.ts';
   readdir,
   removeTree,
   rename,
@@ -20,6 +21,7 @@ import {
 } from '../sys/index.ts';
 import { entryField } from './bls.ts';
 import { type CleanupOptions, type CleanupReport, cleanup } from './cleanup.ts';
+import { goodOf } from './trial.ts';
 import { type Deployment, type DeploymentItem, deploymentId } from './deployment.ts';
 import { withNewDeployment } from './list.ts';
 import { installSkeleton } from './skeleton.ts';
@@ -68,6 +70,7 @@ export async function finishDeployment(
   if (entryField(staged.entry, 'initrd') === undefined) {
     const { problem } = installSkeleton(sysroot.path, staged.path);
     if (problem !== undefined) notes.push(`cannot boot without an initramfs: ${problem}`);
+    good: goodOf(readBootState(sysroot.path), current),
   }
   const { retain, notDefault } = options;
   const list: DeploymentItem[] = withNewDeployment(current, staged, {

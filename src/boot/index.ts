@@ -1,5 +1,14 @@
 export { type BootEntry, entryField, parseBootEntry, renderBootEntry } from './bls.ts';
 export {
+  addVerdict,
+  type BootState,
+  maxConfirmSeconds,
+  readBootState,
+  stateName,
+  verdictOf,
+  writeBootState,
+} from './boot-state.ts';
+export {
   baseMetadataKey,
   type CleanupOptions,
   type CleanupReport,

@@ -1,5 +1,6 @@
 /** Operations on the list of deployments: what boots, in which order, and what is kept. Pure. */
 import { RefusedError } from '../base/index.ts';
+import { stateName } from './boot-state.ts';
 import { type DeploymentItem, sameDeployment } from './deployment.ts';
 
 export interface KeepRules {
@@ -7,18 +8,20 @@ export interface KeepRules {
   readonly merge: DeploymentItem | undefined;
   /** Keep everything that is there. */
   readonly retain?: boolean;
+  /** What early boot goes back to, by the boot state's name for it. */
+  readonly good?: string | undefined;
   /** Put it behind the running (or merge) deployment instead of in front. */
   readonly notDefault?: boolean;
 }
 
 /**
  * The list with a new deployment, as libostree's simple_write_deployment makes it: the new one first, of the old ones those that are
- * pinned, running, merged from, or of another stateroot. In the steady state two remain.
+ * pinned, running, merged from, of another stateroot, or what early boot goes back to. In the steady state two remain.
  */
 export function withNewDeployment(
   old: readonly DeploymentItem[],
   added: DeploymentItem,
-  { merge, retain = false, notDefault = false }: KeepRules,
+  { merge, retain = false, notDefault = false, good }: KeepRules,
 ): DeploymentItem[] {
   const kept = old.filter(
     (item) =>
@@ -27,6 +30,7 @@ export function withNewDeployment(
         item.pinned ||
         item.booted ||
         item.stateroot !== added.stateroot ||
+        stateName(item) === good ||
         sameDeployment(item, merge)),
   );
   if (!notDefault) return [added, ...kept];

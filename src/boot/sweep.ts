@@ -10,6 +10,7 @@ import {
   runSync,
   unlinkIfExists,
 } from '../sys/index.ts';
+import { stateFolder } from './boot-state.ts';
 import { deployFolder, deploymentId, parseDeploymentName } from './deployment.ts';
 import { type BootVersions, runningSystem } from './deployments.ts';
 import { readStaged } from './staged.ts';
@@ -69,7 +70,13 @@ export function sweepBootVersions(sysroot: Sysroot, { boot, sub }: BootVersions)
   for (const name of [`boot.${idle}.0`, `boot.${idle}.1`, `boot.${boot}.${other(sub)}`]) {
     removeTree(join(sysroot.path, 'ostree', name));
   }
-  for (const folder of ['boot', 'ostree', `boot/loader.${boot}`, `boot/loader.${boot}/entries`]) {
+  for (const folder of [
+    'boot',
+    'ostree',
+    stateFolder,
+    `boot/loader.${boot}`,
+    `boot/loader.${boot}/entries`,
+  ]) {
     for (const name of readdirIfExists(join(sysroot.path, folder))) {
       if (name.startsWith('.') && name.includes(tempMark)) removeTree(join(sysroot.path, folder, name));
     }

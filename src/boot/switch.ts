@@ -3,7 +3,7 @@
  * (docs/formats/boot.md has the order and what each step leaves behind).
  *
  * ```
- * kernels -> entries + loader files in loader.<B'> -> boot.<B'>.<S'> -> flush -> rename of boot/loader -> flush
+ * boot state -> kernels -> entries + loader files in loader.<B'> -> boot.<B'>.<S'> -> flush -> rename of boot/loader -> flush
  * ```
  */
 import { join } from 'node:path/posix';
@@ -29,9 +29,11 @@ import type { LoaderEntry } from './loaders/index.ts';
 import { entryTitle, parseOsRelease } from './os-release.ts';
 import { other, type PlannedDeployment, plannedOptions, planSwitch, type SwitchPlan } from './switch-plan.ts';
 import type { Sysroot } from './sysroot.ts';
+import { beginTrial, requireGoodKept } from './trial.ts';
 
 /** The steps of a switch, in order; what comes after `commit` only tidies up. */
 export type SwitchStep =
+  | 'state'
   | 'kernels'
   | 'entries'
   | 'loader-files'
@@ -46,6 +48,8 @@ export interface WriteOptions {
   readonly onStep?: (step: SwitchStep) => void;
   /** Write everything anew even where the list is the same. */
   readonly force?: boolean;
+  /** Seconds that the admin has to confirm the new default after its checks passed (commit-confirm). */
+  readonly confirmSeconds?: number | undefined;
 }
 
 /**
@@ -72,6 +76,9 @@ export async function writeDeployments(
     message: `switching to ${list[0] === undefined ? 'nothing' : deploymentName(list[0])}`,
   });
   const step = (name: SwitchStep) => options.onStep?.(name);
+  requireGoodKept(sysroot.path, current, list);
+  step('state');
+  beginTrial(sysroot.path, current, list, options.confirmSeconds);
   if (plan.kind === 'full') fullSwitch(sysroot, plan, step);
   else linksSwitch(sysroot, plan, step);
   step('done');

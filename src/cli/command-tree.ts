@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { deploymentCommands } from './commands/deployments.ts';
+import { healthCommands } from './commands/health.ts';
 import { makingCommands } from './commands/making.ts';
 import { packageCommands } from './commands/packages.ts';
 import { repoCommands } from './commands/repo/index.ts';
@@ -11,6 +12,7 @@ export function buildProgram(run: RunContext): Command {
   const program = newProgram();
   deploymentCommands(program, run);
   packageCommands(program, run);
+  healthCommands(program, run);
   makingCommands(program, run);
   repoCommands(program, run);
   uciCommands(program, run);

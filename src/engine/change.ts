@@ -45,6 +45,8 @@ export interface ChangeOptions {
   readonly cacheOnly?: boolean;
   /** Stop when the packages are in the cache. */
   readonly downloadOnly?: boolean;
+  /** Seconds that the admin has to confirm the deployment after its checks passed; else the router goes back. */
+  readonly confirmSeconds?: number | undefined;
 }
 
 export interface ChangeResult {
@@ -127,7 +129,8 @@ export function change(
         env,
       );
       const made = await finishDeployment(session.sysroot, staged, env, {
-        cleanup: retention(session.sysroot),
+        cleanup: false,
+        confirmSeconds: options.confirmSeconds,
       });
       return {
         result: {

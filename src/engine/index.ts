@@ -1,3 +1,4 @@
+export { maxConfirmSeconds } from '../boot/index.ts';
 export {
   type ListKind,
   listPackages,
@@ -26,6 +27,7 @@ export type {
 } from './documents.ts';
 export type { Environment } from './environment.ts';
 export { updateFeeds } from './feeds.ts';
+export { keepRunning, readHealth } from './health.ts';
 export { type HistoryRecord, history } from './history.ts';
 export { install, remove } from './install.ts';
 export { overrideRemove, overrideReset } from './override.ts';

@@ -28,6 +28,7 @@ import {
 } from '../boot/support.ts';
 
 const steps: SwitchStep[] = [
+  'state',
   'kernels',
   'entries',
   'loader-files',
@@ -103,7 +104,7 @@ describe.skipIf(!hasOstree || !isRoot)('what interrupted runs leave behind (need
     ostree(['fsck', `--repo=${root}/ostree/repo`]);
   });
 
-  it.each(['links', 'flush', 'commit', 'flush-after', 'done'] as const)(
+  it.each(['state', 'links', 'flush', 'commit', 'flush-after', 'done'] as const)(
     'a switch of links cut before "%s"',
     async (at) => {
       await deploy(sysroot, one);

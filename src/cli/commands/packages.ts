@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../base/index.ts';
 import * as engine from '../../engine/index.ts';
+import { parseDuration } from '../duration.ts';
 import { exitUnchanged } from '../exit-status.ts';
 import { addCommand, type Call, collect, newCommand, type RunContext } from '../program.ts';
 import { formatBytes } from '../progress.ts';
@@ -113,7 +114,11 @@ function changeCommands(program: Command, run: RunContext): void {
 function fetchOptions(command: Command): Command {
   return command
     .option('--cache-only', 'use only what has been downloaded already')
-    .option('--download-only', 'download the packages and stop');
+    .option('--download-only', 'download the packages and stop')
+    .option(
+      '--confirm-timeout <time>',
+      "go back by itself without 'opkg-ostree confirm' within this time after the reboot, as in 5m",
+    );
 }
 
 const where = (call: Call): engine.Where => ({ sysroot: call.sysroot, stateroot: call.stateroot });
@@ -122,7 +127,13 @@ const change = (call: Call): engine.ChangeOptions => ({
   dryRun: call.options.flag('dryRun'),
   cacheOnly: call.options.flag('cacheOnly'),
   downloadOnly: call.options.flag('downloadOnly'),
+  confirmSeconds: confirmSeconds(call),
 });
+
+function confirmSeconds({ options }: Call): number | undefined {
+  const text = options.text('confirmTimeout');
+  return text === undefined ? undefined : parseDuration(text, engine.maxConfirmSeconds);
+}
 
 async function update(call: Call) {
   const result = await engine.updateFeeds(call.env, where(call), {
