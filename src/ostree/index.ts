@@ -20,9 +20,12 @@ export {
 } from './object-fields.ts';
 export * from './objects.ts';
 export * from './prune.ts';
+export * from './pull/index.ts';
 export * from './pull-local.ts';
 export { listAliases, writeAlias } from './refs.ts';
 export type { RepoMode, RepoSettings } from './repo-config.ts';
 export * from './repository.ts';
+export * from './sign/index.ts';
 export type { FileWriter } from './staged-files.ts';
+export * from './summary.ts';
 export type { Transaction } from './transaction.ts';

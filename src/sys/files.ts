@@ -19,6 +19,11 @@ export function readText(path: string): string {
   return guarded('read', path, () => fs.readFileSync(path, 'utf8'));
 }
 
+/** The whole file, or undefined where there is none. */
+export function readFileIfExists(path: string): Uint8Array | undefined {
+  return ifExists(() => readFile(path));
+}
+
 /** The whole file as text, or undefined where there is none. */
 export function readTextIfExists(path: string): string | undefined {
   return ifExists(() => readText(path));

@@ -17,5 +17,6 @@ export * from './process.ts';
 export * from './product.ts';
 export * from './retry.ts';
 export * from './sandbox.ts';
+export { type StaticServer, type StaticServerOptions, serveFolder } from './static-server.ts';
 export * from './terminal.ts';
 export * from './xattr.ts';

@@ -15,6 +15,8 @@ export interface RemoteConfig {
   readonly contentUrl: string | undefined;
   readonly branches: readonly string[];
   readonly gpgVerify: boolean;
+  /** True where `gpgVerify` is written down and not only the default. */
+  readonly gpgAsked: boolean;
   readonly gpgVerifySummary: boolean;
   readonly gpgKeyPaths: readonly string[];
   readonly signVerify: SignDemand;
@@ -69,6 +71,7 @@ export function remoteOf(file: KeyFile, name: string, urlOverride?: string): Rem
     contentUrl: text('contenturl'),
     branches: file.getList(group, 'branches') ?? [],
     gpgVerify: file.getBoolean(group, 'gpg-verify', true),
+    gpgAsked: file.getBoolean(group, 'gpg-verify', false),
     gpgVerifySummary: file.getBoolean(group, 'gpg-verify-summary', false),
     gpgKeyPaths: file.getList(group, 'gpgkeypath') ?? [],
     signVerify: readDemand(file, group, 'sign-verify'),

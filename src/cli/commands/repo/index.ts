@@ -3,6 +3,8 @@ import { newCommand, type RunContext } from '../../program.ts';
 import { changeCommands } from './change.ts';
 import { inspectCommands } from './inspect.ts';
 import { maintainCommands } from './maintain.ts';
+import { pullCommands } from './pull.ts';
+import { signCommands } from './sign.ts';
 
 /** `repo ...`: the object store, with ostree's words. */
 export function repoCommands(program: Command, run: RunContext): void {
@@ -10,5 +12,7 @@ export function repoCommands(program: Command, run: RunContext): void {
   inspectCommands(repo, run);
   changeCommands(repo, run);
   maintainCommands(repo, run);
+  pullCommands(repo, run);
+  signCommands(repo, run);
   program.addCommand(repo);
 }
