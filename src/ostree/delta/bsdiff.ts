@@ -14,6 +14,8 @@ const switchGain = 8;
 /** Bytes compared for each byte of the new file, beyond which only the nearest candidate is looked at. */
 const comparisonsPerByte = 64;
 const maxHashBits = 20;
+/** How far a new alignment is followed back into what the old one covers. */
+const maxBackward = 4096;
 const controlLength = 24;
 
 export interface Patch {
@@ -58,7 +60,9 @@ class Matcher {
   readonly #links: Int32Array;
   readonly #shift: number;
   #budget: number;
-  /** The last match: while the search moves along it, its length is known without comparing. */
+  /** The present alignment's and the last match: while the search moves along them, no byte is compared again. */
+  #alignedOffset = 0;
+  #alignedEnd = 0;
   #knownOffset = 0;
   #knownEnd = 0;
 
@@ -82,6 +86,8 @@ class Matcher {
     const aligned = scan + lastOffset;
     this.position = aligned;
     let best = aligned >= 0 && aligned < this.#old.length ? this.#matchAt(scan, aligned) : 0;
+    this.#alignedOffset = lastOffset;
+    this.#alignedEnd = scan + best;
     if (best >= longEnough || scan + seedLength > this.#next.length) return best;
     let candidate = this.#heads[this.#hash(this.#next, scan)] ?? -1;
     const candidates = this.#budget > 0 ? maxCandidates : 1;
@@ -105,7 +111,9 @@ class Matcher {
   }
 
   #matchAt(scan: number, position: number): number {
-    if (position - scan === this.#knownOffset && scan < this.#knownEnd) return this.#knownEnd - scan;
+    const offset = position - scan;
+    if (offset === this.#alignedOffset && scan < this.#alignedEnd) return this.#alignedEnd - scan;
+    if (offset === this.#knownOffset && scan < this.#knownEnd) return this.#knownEnd - scan;
     const old = this.#old;
     const next = this.#next;
     const limit = Math.min(next.length - scan, old.length - position);
@@ -188,7 +196,8 @@ class PatchWriter {
     let same = 0;
     let best = 0;
     let length = 0;
-    for (let i = 1; scan >= this.#lastScan + i && position >= i; i++) {
+    const limit = Math.min(scan - this.#lastScan, position, maxBackward);
+    for (let i = 1; i <= limit; i++) {
       if (this.#old[position - i] === this.#next[scan - i]) same++;
       if (same * 2 - i > best) {
         best = same * 2 - i;
@@ -207,7 +216,8 @@ class PatchWriter {
       const nextAt = this.#lastScan + forward - overlap + i;
       if (this.#next[nextAt] === this.#old[this.#lastPosition + forward - overlap + i]) score++;
       if (this.#next[scan - backward + i] === this.#old[position - backward + i]) score--;
-      if (score > best) {
+      // Ties go to the old alignment: in periodic data the new one would else take back every section whole.
+      if (score >= best) {
         best = score;
         kept = i + 1;
       }
