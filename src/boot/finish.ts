@@ -15,6 +15,9 @@ import {
 import { readBootState } from './boot-state.ts';
   readdir,
   removeTree,
+import { prepareSysroot } from './early-boot.ts';
+import { type PlannedEtc, planEtcOf } from './etc.ts';
+import { etcOf, noteEtc } from './etc-history.ts';
   rename,
   tempNameFor,
   unlinkIfExists,
@@ -24,7 +27,6 @@ import { type CleanupOptions, type CleanupReport, cleanup } from './cleanup.ts';
 import { goodOf } from './trial.ts';
 import { type Deployment, type DeploymentItem, deploymentId } from './deployment.ts';
 import { withNewDeployment } from './list.ts';
-import { installSkeleton } from './skeleton.ts';
 import { dropStaged, type StagedDeployment } from './staged.ts';
 import { type WriteOptions, writeDeployments } from './switch.ts';
 import type { Sysroot } from './sysroot.ts';
@@ -68,9 +70,7 @@ export async function finishDeployment(
   ensureVar(varPath);
   installFactory(staged.path, varPath);
   if (entryField(staged.entry, 'initrd') === undefined) {
-    const { problem } = installSkeleton(sysroot.path, staged.path);
-    if (problem !== undefined) notes.push(`cannot boot without an initramfs: ${problem}`);
-    good: goodOf(readBootState(sysroot.path), current),
+    notes.push(...prepareSysroot(sysroot.path, staged, current));
   }
   const { retain, notDefault } = options;
   const list: DeploymentItem[] = withNewDeployment(current, staged, {

@@ -7,8 +7,16 @@ import { ParseError, UsageError } from '../base/index.ts';
 /** Linux's COMMAND_LINE_SIZE on the boards in question (x86 and arm64: 2048). */
 export const maxCommandLine = 2048;
 
-const managedInit =
+/** What `init=` names on a sysroot that early boot was copied to. */
+const sysrootInit = 'init=/ostree/opkg-ostree/prepare-root';
+const deploymentInit =
   /^init=\/ostree\/boot\.[01]\/[^/\s]+\/[0-9a-f]+\/[0-9]+\/usr\/lib\/ostree\/ostree-prepare-root$/u;
+
+/**
+ * Where early boot comes from: the initramfs; the sysroot, which outlives every deployment; or, where nothing was copied there,
+ * libostree's place in the deployment.
+ */
+export type InitPlace = 'initramfs' | 'sysroot' | 'deployment';
 
 /** The words of a kernel command line, quotes kept; BOOT_ENTRY_INVALID for an open quote or a control byte. */
 export function parseKargs(text: string): string[] {
@@ -49,9 +57,19 @@ export function findKarg(kargs: readonly string[], key: string): string | undefi
   return found?.slice(key.length + 1);
 }
 
-/** True for `ostree=` and for the `init=` that points into a boot link: words that each switch writes anew. */
+/** True for `ostree=` and for the `init=` of early boot: words that each switch writes anew. */
 export function isManagedKarg(karg: string): boolean {
-  return kargKey(karg) === 'ostree' || managedInit.test(karg);
+  return kargKey(karg) === 'ostree' || isManagedInit(karg);
+}
+
+/** True for the `init=` that starts early boot from the sysroot. */
+export function isSysrootInit(karg: string): boolean {
+  return karg === sysrootInit;
+}
+
+/** True for each `init=` that starts early boot. */
+export function isManagedInit(karg: string): boolean {
+  return isSysrootInit(karg) || deploymentInit.test(karg);
 }
 
 /** The words that the admin and the target chose: without `ostree=` and our `init=`. */
@@ -60,15 +78,15 @@ export function withoutManagedKargs(kargs: readonly string[]): string[] {
 }
 
 /**
- * The options of a boot entry: `ostree=` set in place or appended; without an initramfs also `init=` with the
- * deployment's prepare-root before it, as libostree orders them. A stale `init=` of ours goes when there is an
- * initramfs (libostree forgets it).
+ * The options of a boot entry: `ostree=` set in place or appended; without an initramfs also the `init=` of early boot before
+ * it, where libostree puts its own. A stale `init=` of ours goes when there is an initramfs (libostree forgets it).
  */
-export function bootOptions(kargs: readonly string[], bootLink: string, hasInitramfs: boolean): string[] {
-  const init = `init=${bootLink}/usr/lib/ostree/ostree-prepare-root`;
-  const withInit = hasInitramfs
-    ? kargs.filter((karg) => !managedInit.test(karg))
-    : replaceOrAppend(kargs, (karg) => managedInit.test(karg), init);
+export function bootOptions(kargs: readonly string[], bootLink: string, place: InitPlace): string[] {
+  const init = place === 'sysroot' ? sysrootInit : `init=${bootLink}/usr/lib/ostree/ostree-prepare-root`;
+  const withInit =
+    place === 'initramfs'
+      ? kargs.filter((karg) => !isManagedInit(karg))
+      : replaceOrAppend(kargs, isManagedInit, init);
   return replaceOrAppend(withInit, (karg) => kargKey(karg) === 'ostree', `ostree=${bootLink}`);
 }
 

@@ -5,7 +5,15 @@
 import { type BootEntry, entryField, renderBootLink } from './bls.ts';
 import type { DeploymentItem } from './deployment.ts';
 import type { BootVersions } from './deployments.ts';
-import { bootOptions, kargKey, parseKargs, renderKargs } from './kargs.ts';
+import {
+  bootOptions,
+  type InitPlace,
+  isManagedInit,
+  isSysrootInit,
+  kargKey,
+  parseKargs,
+  renderKargs,
+} from './kargs.ts';
 
 /** `none`: same list; `links`: only the boot links' generation; `full`: entries and loader files too. */
 export type SwitchKind = 'none' | 'links' | 'full';
@@ -25,14 +33,21 @@ export interface SwitchPlan {
   readonly severalStateroots: boolean;
 }
 
-/** The plan for going from one list to another. `forced` writes everything anew even for the same list. */
+export interface PlanOptions {
+  /** Write everything anew even for the same list. */
+  readonly forced?: boolean | undefined;
+  /** Early boot is on the sysroot: entries without an initramfs name it there. */
+  readonly sysrootInit?: boolean;
+}
+
+/** The plan for going from one list to another. */
 export function planSwitch(
   versions: BootVersions,
   from: readonly DeploymentItem[],
   to: readonly DeploymentItem[],
-  forced = false,
+  { forced = false, sysrootInit = false }: PlanOptions = {},
 ): SwitchPlan {
-  const kind = forced ? 'full' : switchKind(from, to);
+  const kind = forced ? 'full' : switchKind(from, to, sysrootInit);
   const boot = kind === 'full' ? other(versions.boot) : versions.boot;
   const seen = new Map<string, number>();
   const deployments = to.map((item) => {
@@ -55,34 +70,46 @@ export function other(version: 0 | 1): 0 | 1 {
 }
 
 /** The options of the planned entry: the item's arguments with this plan's boot link. */
-export function plannedOptions(planned: PlannedDeployment, hasInitramfs: boolean): string {
+export function plannedOptions(planned: PlannedDeployment, place: InitPlace): string {
   const kargs = parseKargs(entryField(planned.item.entry, 'options') ?? '');
-  return renderKargs(bootOptions(kargs, planned.bootLink, hasInitramfs));
+  return renderKargs(bootOptions(kargs, planned.bootLink, place));
 }
 
-function switchKind(from: readonly DeploymentItem[], to: readonly DeploymentItem[]): SwitchKind {
+function switchKind(
+  from: readonly DeploymentItem[],
+  to: readonly DeploymentItem[],
+  sysrootInit: boolean,
+): SwitchKind {
   if (from.length !== to.length) return 'full';
   let same = true;
   for (const [index, item] of to.entries()) {
     const old = from[index];
-    if (old === undefined || !bootsAlike(old, item)) return 'full';
+    if (old === undefined || !bootsAlike(old, item, sysrootInit)) return 'full';
     if (old.checksum !== item.checksum || old.serial !== item.serial) same = false;
   }
   return same ? 'none' : 'links';
 }
 
-function bootsAlike(a: DeploymentItem, b: DeploymentItem): boolean {
+function bootsAlike(a: DeploymentItem, b: DeploymentItem, sysrootInit: boolean): boolean {
   return (
     a.bootChecksum === b.bootChecksum &&
     a.stateroot === b.stateroot &&
     (a.version ?? '') === (b.version ?? '') &&
-    comparedOptions(a.entry) === comparedOptions(b.entry)
+    comparedOptions(a.entry, sysrootInit) === comparedOptions(b.entry, sysrootInit) &&
+    !(sysrootInit && needsSysrootInit(a.entry))
   );
 }
 
-/** `init=` of a kernel without initramfs counts, as in libostree: the path in it must follow the boot link. */
-function comparedOptions(entry: BootEntry): string {
+/** True for an entry without an initramfs that another tool, or we before early boot was copied, wrote. */
+function needsSysrootInit(entry: BootEntry): boolean {
+  const kargs = parseKargs(entryField(entry, 'options') ?? '');
+  return entryField(entry, 'initrd') === undefined && !kargs.some(isSysrootInit);
+}
+
+/** libostree's `init=` counts, as there: the path in it must follow the boot link. The sysroot's is always the same. */
+function comparedOptions(entry: BootEntry, sysrootInit: boolean): string {
+  const kargs = parseKargs(entryField(entry, 'options') ?? '');
   return renderKargs(
-    parseKargs(entryField(entry, 'options') ?? '').filter((karg) => kargKey(karg) !== 'ostree'),
+    kargs.filter((karg) => kargKey(karg) !== 'ostree' && !(sysrootInit && isManagedInit(karg))),
   );
 }

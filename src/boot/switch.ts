@@ -22,7 +22,9 @@ import {
 import { type BootEntry, entryField, renderBootEntry, withField } from './bls.ts';
 import { type DeploymentItem, deploymentName, sameDeployment } from './deployment.ts';
 import { readSubVersion } from './deployments.ts';
+import { hasEarlyBoot } from './early-boot.ts';
 import { flushFileSystems } from './flush.ts';
+import type { InitPlace } from './kargs.ts';
 import { directoryTree, findKernel, kernelFolder } from './kernel.ts';
 import { installKernel, withKernel } from './kernel-install.ts';
 import type { LoaderEntry } from './loaders/index.ts';
@@ -69,7 +71,10 @@ export async function writeDeployments(
       hint: 'start another deployment first',
     });
   }
-  const plan = planSwitch(sysroot.bootVersions(), current, list, options.force);
+  const plan = planSwitch(sysroot.bootVersions(), current, list, {
+    forced: options.force,
+    sysrootInit: hasEarlyBoot(sysroot.path),
+  });
   if (plan.kind === 'none') return false;
   ctx.onProgress({
     phase: 'boot',
@@ -165,10 +170,14 @@ function finalEntry(
     index,
     stateroot: plan.severalStateroots ? item.stateroot : undefined,
   });
-  const hasInitramfs = entryField(withFiles, 'initrd') !== undefined;
+  const place = entryField(withFiles, 'initrd') !== undefined ? 'initramfs' : sysrootPlace(sysroot);
   let entry = withField(withFiles, 'title', title);
   entry = withField(entry, 'version', String(plan.deployments.length - index));
-  return withField(entry, 'options', plannedOptions(planned, hasInitramfs));
+  return withField(entry, 'options', plannedOptions(planned, place));
+}
+
+function sysrootPlace(sysroot: Sysroot): InitPlace {
+  return hasEarlyBoot(sysroot.path) ? 'sysroot' : 'deployment';
 }
 
 /** The item's entry when the kernel that it names is in /boot; otherwise the kernel is installed from the deployment. */

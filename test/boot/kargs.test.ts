@@ -43,7 +43,7 @@ describe('kernel arguments', () => {
   });
 
   it('puts init= before ostree= without an initramfs, as libostree does', () => {
-    expect(bootOptions(['root=/dev/sda2', 'quiet'], link, false)).toEqual([
+    expect(bootOptions(['root=/dev/sda2', 'quiet'], link, 'deployment')).toEqual([
       'root=/dev/sda2',
       'quiet',
       init,
@@ -52,7 +52,7 @@ describe('kernel arguments', () => {
   });
 
   it('replaces stale words in their places', () => {
-    expect(bootOptions(['a', stale, 'ostree=/old', 'b'], link, false)).toEqual([
+    expect(bootOptions(['a', stale, 'ostree=/old', 'b'], link, 'deployment')).toEqual([
       'a',
       init,
       `ostree=${link}`,
@@ -60,8 +60,16 @@ describe('kernel arguments', () => {
     ]);
   });
 
+  it('names early boot on the sysroot where it was copied there, in the place of any older one', () => {
+    const physical = 'init=/ostree/opkg-ostree/prepare-root';
+    expect(bootOptions(['quiet'], link, 'sysroot')).toEqual(['quiet', physical, `ostree=${link}`]);
+    expect(bootOptions(['a', stale, 'b'], link, 'sysroot')).toEqual(['a', physical, 'b', `ostree=${link}`]);
+    expect(bootOptions(['a', physical, 'b'], link, 'initramfs')).toEqual(['a', 'b', `ostree=${link}`]);
+    expect(withoutManagedKargs(['a', physical, stale])).toEqual(['a']);
+  });
+
   it('drops our init= when there is an initramfs, and keeps the admin’s', () => {
-    expect(bootOptions(['a', stale, 'init=/bin/sh'], link, true)).toEqual([
+    expect(bootOptions(['a', stale, 'init=/bin/sh'], link, 'initramfs')).toEqual([
       'a',
       'init=/bin/sh',
       `ostree=${link}`,

@@ -91,6 +91,20 @@ describe('what a switch writes', () => {
     expect(kind(from, to)).toBe(expected);
   });
 
+  it('rewrites entries that do not start early boot from the sysroot, once', () => {
+    const entryOf = (...options: string[]) => ({
+      entry: { fields: [['options', options.join(' ')]] as const },
+    });
+    const versions = { boot: 0, sub: 0 } as const;
+    const plain = item('a', entryOf('quiet'));
+    const ready = item('a', entryOf('quiet', 'init=/ostree/opkg-ostree/prepare-root'));
+    const kindOf = (from: DeploymentItem, to: DeploymentItem) =>
+      planSwitch(versions, [from], [to], { sysrootInit: true }).kind;
+    expect(kindOf(plain, { ...plain, serial: 1 })).toBe('full');
+    expect(kindOf(ready, { ...ready, serial: 1 })).toBe('links');
+    expect(kindOf(ready, { ...plain, serial: 1 })).toBe('links');
+  });
+
   it('counts boot serials per kernel, across stateroots', () => {
     const list = [item('a'), item('b', { bootChecksum: '1'.repeat(64) }), item('c', { stateroot: 'lab' })];
     const plan = planSwitch({ boot: 0, sub: 0 }, [], list);

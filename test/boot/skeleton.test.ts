@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Checksum } from '../../src/base/index.ts';
+import { stateName, writeBootState } from '../../src/boot/boot-state.ts';
+import type { DeploymentItem } from '../../src/boot/deployment.ts';
+import { hasEarlyBoot, prepareSysroot } from '../../src/boot/early-boot.ts';
 import { readElfNeeds } from '../../src/boot/elf.ts';
+import { newOrigin } from '../../src/boot/origin.ts';
 import { installSkeleton, resolveInside } from '../../src/boot/skeleton.ts';
 
 const staticShell = fs.existsSync('/usr/bin/busybox') ? '/usr/bin/busybox' : '/bin/busybox';
@@ -116,5 +121,45 @@ describe('the skeleton of the physical root', () => {
       expect(needs === undefined || Array.isArray(needs.libraries)).toBe(true);
     });
     fc.assert(property);
+  });
+});
+
+describe('early boot on the sysroot', () => {
+  const parts = ['boot.sh', 'switch.sh', 'populate.sh', 'prepare-root'];
+  const deployment = (name: string, content: string) => {
+    const path = join(root, name);
+    fs.mkdirSync(join(path, 'usr/lib/opkg-ostree'), { recursive: true });
+    for (const part of parts) fs.writeFileSync(join(path, 'usr/lib/opkg-ostree', part), content);
+    return { ...itemAt(path), serial: Number(content.length) };
+  };
+  const itemAt = (path: string): DeploymentItem => ({
+    stateroot: 'openwrt',
+    checksum: 'a'.repeat(64) as Checksum,
+    serial: 0,
+    bootChecksum: '0'.repeat(64),
+    entry: { fields: [] },
+    version: undefined,
+    path,
+    origin: newOrigin(undefined),
+    booted: false,
+    pinned: false,
+  });
+
+  it('comes from the first deployment, and is replaced by that of the good one only', () => {
+    const sysroot = join(root, 'early');
+    fs.mkdirSync(sysroot);
+    const first = deployment('early-1', '1');
+    const second = deployment('early-2', '22');
+    const at = (name: string) => fs.readFileSync(join(sysroot, 'ostree/opkg-ostree', name), 'utf8');
+    expect(prepareSysroot(sysroot, itemAt(join(root, 'nothing')), [])).toHaveLength(1);
+    expect(hasEarlyBoot(sysroot)).toBe(false);
+    prepareSysroot(sysroot, first, []);
+    expect(parts.map(at)).toEqual(['1', '1', '1', '1']);
+    expect(fs.statSync(join(sysroot, 'ostree/opkg-ostree/prepare-root')).mode & 0o777).toBe(0o755);
+    prepareSysroot(sysroot, second, [first]);
+    expect(at('prepare-root')).toBe('1');
+    writeBootState(sysroot, { good: stateName(second) });
+    prepareSysroot(sysroot, first, [second, first]);
+    expect(parts.map(at)).toEqual(['22', '22', '22', '22']);
   });
 });

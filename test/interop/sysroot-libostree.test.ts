@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentContext } from '../../src/base/index.ts';
 import {
   cleanup,
+  entryField,
   findTarget,
   initStateroot,
   withDefault,
@@ -262,6 +263,28 @@ initrd /ostree/openwrt-${bootcsum}/initramfs-6.6.1.img
       execFileSync('grub-script-check', { input: config });
       expect(config.match(/menuentry/gu)).toHaveLength(2);
       ostree(['fsck', `--repo=${repo}`]);
+    });
+
+    it('early boot on the sysroot is named by our entries, and the real tool reads and continues them', async () => {
+      const sysroot = makeMine();
+      const repo = join(mine, 'ostree/repo');
+      const early = ['prepare-root', 'boot.sh', 'switch.sh', 'populate.sh'].map(
+        (name) => [`usr/lib/opkg-ostree/${name}`, '#\n'] as const,
+      );
+      const { 'usr/lib/modules/6.6.1/initramfs.img': _, ...plain } = vectorTree;
+      const files = { ...plain, ...Object.fromEntries(early) };
+      await deploy(sysroot, commitTree(scratch, repo, { ref: 'openwrt/x86', files }), { kargs });
+      const inits = () =>
+        sysroot.deployments().map((d) => /init=\S+/u.exec(entryField(d.entry, 'options') ?? '')?.[0]);
+      const physical = 'init=/ostree/opkg-ostree/prepare-root';
+      expect(inits()).toEqual([physical]);
+      theirDeploy(['--retain'], mine);
+      const theirs = expect.stringMatching(/^init=\/ostree\/boot\.[01]\/.*prepare-root$/u);
+      expect(inits()).toEqual([theirs, theirs]);
+      const newer = commitTree(scratch, repo, { ref: 'openwrt/x86', files: { ...files, 'usr/x': '2' } });
+      await deploy(sysroot, newer, { finish: { retain: true } });
+      expect(inits()).toEqual([physical, physical, physical]);
+      expect(status()).toContain(newer);
     });
 
     it('rollback, set-default and undeploy are switches that the real tool follows', async () => {
