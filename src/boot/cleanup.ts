@@ -7,6 +7,7 @@ import { type Checksum, isChecksum, type OperationContext, toRefName } from '../
 import { dictString, type PruneReport, prune } from '../ostree/index.ts';
 import { lstatIfExists, readTextIfExists, writeFileDurable } from '../sys/index.ts';
 import type { DeploymentItem } from './deployment.ts';
+import { etcHistoryRoots } from './etc-history.ts';
 import { flushFileSystems } from './flush.ts';
 import { removeUnusedKernels } from './kernel-install.ts';
 import { readStaged } from './staged.ts';
@@ -136,6 +137,7 @@ function droppableRefs(sysroot: Sysroot, { keepPackage, keepFeeds }: CleanupOpti
 }
 
 async function pruneRepository(sysroot: Sysroot, ctx: OperationContext): Promise<PruneReport> {
-  const extraRoots = rootedItems(sysroot).map(({ checksum }) => checksum);
+  const deployed = rootedItems(sysroot).map(({ checksum }) => checksum);
+  const extraRoots = [...deployed, ...etcHistoryRoots(sysroot.repo)];
   return await prune(sysroot.repo, { refsOnly: true, depth: 0, extraRoots }, ctx);
 }

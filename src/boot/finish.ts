@@ -1,14 +1,7 @@
 /** Brings a staged deployment's `/etc` up to date and switches to it. */
 import { join } from 'node:path/posix';
 import { type OperationContext, RefusedError, throwIfAborted } from '../base/index.ts';
-import {
-  applyEtcMerge,
-  copyEtcTree,
-  type EtcMergePlan,
-  planEtcMerge,
-  refuseTypeConflicts,
-  stampEtc,
-} from '../state/index.ts';
+import { type EtcReport, readEtcTree, refuseTypeConflicts, stampEtc } from '../state/index.ts';
 import {
   lstatIfExists,
   now,
@@ -26,6 +19,8 @@ import { entryField } from './bls.ts';
 import { type CleanupOptions, type CleanupReport, cleanup } from './cleanup.ts';
 import { goodOf } from './trial.ts';
 import { type Deployment, type DeploymentItem, deploymentId } from './deployment.ts';
+import { type PlannedEtc, planEtcOf } from './etc.ts';
+import { etcOf, noteEtc } from './etc-history.ts';
 import { withNewDeployment } from './list.ts';
 import { dropStaged, type StagedDeployment } from './staged.ts';
 import { type WriteOptions, writeDeployments } from './switch.ts';
@@ -39,11 +34,13 @@ export interface FinishOptions extends WriteOptions {
   readonly notDefault?: boolean;
   /** What cleanup may drop; `false` leaves it out. */
   readonly cleanup?: CleanupOptions | false;
+  /** Called before each path of `/etc` is written; what it throws ends the merge there. For tests of crashes. */
+  readonly onEtcStep?: (path: string) => void;
 }
 
 export interface FinishReport {
   readonly deployment: Deployment;
-  readonly etc: EtcMergePlan | undefined;
+  readonly etc: EtcReport | undefined;
   /** What was not carried over, and what the physical root lacks. */
   readonly notes: readonly string[];
   readonly cleanup: CleanupReport | undefined;
@@ -65,7 +62,7 @@ export async function finishDeployment(
   throwIfAborted(ctx.signal);
   ctx.onProgress({ phase: 'merge-etc', message: 'merging /etc' });
   const notes: string[] = [];
-  const etc = mergeEtc(sysroot, staged, merge, notes);
+  const etc = mergeEtc(sysroot, staged, merge, notes, options.onEtcStep);
   const varPath = sysroot.varPath(staged.stateroot);
   ensureVar(varPath);
   installFactory(staged.path, varPath);
@@ -80,6 +77,7 @@ export async function finishDeployment(
   });
   await writeDeployments(sysroot, list, ctx, options);
   dropStaged(sysroot);
+  await recordHistory(sysroot, staged, merge, notes);
   const report = options.cleanup === false ? undefined : await cleanup(sysroot, ctx, options.cleanup);
   const deployment = sysroot.deployments().find(({ id }) => id === deploymentId(staged));
   if (deployment === undefined) {
@@ -88,6 +86,31 @@ export async function finishDeployment(
     });
   }
   return { deployment, etc, notes, cleanup: report };
+}
+
+/** The edits that were merged, and what the merge made of them. */
+async function recordHistory(
+  sysroot: Sysroot,
+  staged: StagedDeployment,
+  merge: Deployment | undefined,
+  notes: string[],
+): Promise<void> {
+  // A sysroot that another tool made is left as that tool keeps it.
+  if (sysroot.target === undefined) return;
+  const id = deploymentId(staged);
+  const { stateroot } = staged;
+  if (merge !== undefined && merge.stateroot === stateroot) {
+    const before = {
+      stateroot,
+      etc: etcOf(merge),
+      deployment: merge.id,
+      subject: `before the merge into ${id}`,
+    };
+    await noteEtc(sysroot.repo, before, notes);
+  }
+  if (lstatIfExists(etcOf(staged)) === undefined) return;
+  const after = { stateroot, etc: etcOf(staged), deployment: id, subject: `merged for ${id}` };
+  await noteEtc(sysroot.repo, after, notes);
 }
 
 function mergeSource(current: readonly Deployment[], staged: StagedDeployment): Deployment | undefined {
@@ -105,7 +128,8 @@ function mergeEtc(
   staged: StagedDeployment,
   merge: Deployment | undefined,
   notes: string[],
-): EtcMergePlan | undefined {
+  onEtcStep: ((path: string) => void) | undefined,
+): PlannedEtc | undefined {
   const etc = join(staged.path, 'etc');
   const defaults = join(staged.path, 'usr/etc');
   if (lstatIfExists(defaults) === undefined) return undefined;
@@ -113,14 +137,12 @@ function mergeEtc(
   for (const name of readdir(staged.path)) {
     if (name.startsWith('.etc.tmp-')) removeTree(join(staged.path, name));
   }
-  let plan: EtcMergePlan | undefined;
+  let plan: PlannedEtc | undefined;
   if (merge !== undefined) {
-    const currentEtc = join(merge.path, 'etc');
-    plan = refuseTypeConflicts(planEtcMerge(join(merge.path, 'usr/etc'), currentEtc, defaults));
+    plan = refuseTypeConflicts(planEtcOf(sysroot, merge, readEtcTree(defaults)));
     const temp = tempNameFor(etc);
     try {
-      copyEtcTree(defaults, temp);
-      notes.push(...applyEtcMerge(plan, currentEtc, temp));
+      notes.push(...plan.write(defaults, temp, onEtcStep));
     } catch (error) {
       removeTree(temp);
       throw error;

@@ -25,6 +25,8 @@ export {
   parseDeploymentName,
 } from './deployment.ts';
 export { type BootVersions, type RuntimeView, runningSystem } from './deployments.ts';
+export { commitEtcTree, type PlannedEtc, planEtcOf, readConflicts } from './etc.ts';
+export { type EtcRecord, etcHistory, etcHistoryRef, etcOf, recordEtc } from './etc-history.ts';
 export { type FinishOptions, type FinishReport, finishDeployment } from './finish.ts';
 export { changeKargs, findKarg, type KargChanges, kargKey, parseKargs, renderKargs } from './kargs.ts';
 export { bootChecksum, commitTree, directoryTree, findKernel, type KernelLayout } from './kernel.ts';

@@ -5,7 +5,7 @@
 import { dirname, join } from 'node:path/posix';
 import { type Checksum, type OperationContext, RefusedError, throwIfAborted } from '../base/index.ts';
 import { checkout } from '../ostree/index.ts';
-import { copyEtcTree, type EtcMergePlan, planEtcMerge, refuseTypeConflicts } from '../state/index.ts';
+import { copyEtcTree, type EtcReport, readEtcTree, refuseTypeConflicts } from '../state/index.ts';
 import {
   lstatIfExists,
   mkdirp,
@@ -26,6 +26,7 @@ import {
   parseDeploymentName,
 } from './deployment.ts';
 import { commitVersion } from './deployments.ts';
+import { planEtcOf } from './etc.ts';
 import { renderKargs } from './kargs.ts';
 import { bootChecksum, commitTree, findKernel, type KernelLayout, kernelFolder } from './kernel.ts';
 import {
@@ -79,7 +80,7 @@ export async function stageDeployment(
     await checkout(sysroot.repo, request.commit, path, { userMode: sysroot.repo.mode !== 'bare' }, ctx);
     throwIfAborted(ctx.signal);
     makeEtc(path);
-    const etc = rehearse(path, request.mergeFrom, ctx);
+    const etc = rehearse(sysroot, path, request.mergeFrom, ctx);
     const folder = kernelFolder(request.stateroot, kernelChecksum);
     installKernel(sysroot.path, path, folder, layout);
     writeFileDurable(`${path}.origin`, renderOrigin(request.origin));
@@ -172,16 +173,12 @@ function isFilledDirectory(path: string): boolean {
 }
 
 function rehearse(
+  sysroot: Sysroot,
   path: string,
   mergeFrom: Deployment | undefined,
   ctx: OperationContext,
-): EtcMergePlan | undefined {
+): EtcReport | undefined {
   if (mergeFrom === undefined) return undefined;
   ctx.onProgress({ phase: 'merge-etc', message: 'rehearsing the merge of /etc' });
-  const plan = planEtcMerge(
-    join(mergeFrom.path, 'usr/etc'),
-    join(mergeFrom.path, 'etc'),
-    join(path, 'usr/etc'),
-  );
-  return refuseTypeConflicts(plan);
+  return refuseTypeConflicts(planEtcOf(sysroot, mergeFrom, readEtcTree(join(path, 'usr/etc'))));
 }

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path/posix';
 import { type Checksum, isChecksum, ParseError } from '../base/index.ts';
-import type { EtcMergePlan } from '../state/index.ts';
+import type { EtcReport } from '../state/index.ts';
 import { lstatIfExists, readTextIfExists, unlinkDurable, writeFileDurable } from '../sys/index.ts';
 import { type BootEntry, parseBootEntry, renderBootEntry } from './bls.ts';
 import { type DeploymentItem, deploymentPath, isStaterootName } from './deployment.ts';
@@ -17,7 +17,7 @@ export interface StagedDeployment extends DeploymentItem {
   /** The id of the deployment that `/etc` is merged from. */
   readonly mergeFrom: string | undefined;
   /** The rehearsal of the merge; absent for the first deployment and for one read back from disk. */
-  readonly etc: EtcMergePlan | undefined;
+  readonly etc: EtcReport | undefined;
 }
 
 const recordName = 'ostree/opkg-ostree-staged.json';

@@ -8,23 +8,31 @@ import { type EtcTree, sameEtcNode } from './etc-merge-tree.ts';
 /**
  * What becomes of a path.
  * `kept`: changed or added by the admin, the default is as it was; `conflict`: changed by both, the admin's stays;
- * `deleted`: deleted by the admin, stays so; `updated`: untouched, takes the new default;
- * `type-conflict`: cannot be merged; `skipped`: a device, fifo or socket, not carried over.
+ * `merged`: changed by both, and the result has both changes; `deleted`: deleted by the admin, stays so;
+ * `updated`: untouched, takes the new default; `type-conflict`, `id-conflict`: cannot be merged; `skipped`: a device,
+ * fifo or socket, not carried over.
  */
-export type EtcClass = 'kept' | 'conflict' | 'deleted' | 'updated' | 'type-conflict' | 'skipped';
+export type EtcClass =
+  | 'kept'
+  | 'conflict'
+  | 'merged'
+  | 'deleted'
+  | 'updated'
+  | 'type-conflict'
+  | 'id-conflict'
+  | 'skipped';
 
-export interface EtcMergeEntry {
+/** One path of a merge as it is reported. */
+export interface EtcEntry {
   readonly path: string;
   readonly class: EtcClass;
-  /** What the executor does to the new deployment's `/etc`, which starts as a copy of the new defaults. */
-  readonly action: 'copy' | 'remove' | 'none';
   readonly note?: string;
 }
 
-/** A plan is plain data: printed, sent as JSON, and applied by `applyEtcMerge`. */
-export interface EtcMergePlan {
+/** What every plan of a merge says about itself. */
+export interface EtcReport {
   /** In byte order of their paths. */
-  readonly entries: readonly EtcMergeEntry[];
+  readonly entries: readonly EtcEntry[];
   /** The figures of libostree's message "Copying /etc changes". */
   readonly modified: number;
   readonly removed: number;
@@ -32,7 +40,18 @@ export interface EtcMergePlan {
   readonly notes: readonly string[];
 }
 
-interface Difference {
+export interface EtcMergeEntry extends EtcEntry {
+  /** What the executor does to the new deployment's `/etc`, which starts as a copy of the new defaults. */
+  readonly action: 'copy' | 'remove' | 'none';
+}
+
+/** A plan is plain data: printed, sent as JSON, and applied by `applyEtcMerge`. */
+export interface EtcMergePlan extends EtcReport {
+  readonly entries: readonly EtcMergeEntry[];
+}
+
+/** How one tree differs from another. */
+export interface EtcDifference {
   readonly removed: readonly string[];
   readonly modified: readonly string[];
   readonly added: readonly string[];
@@ -40,7 +59,7 @@ interface Difference {
 
 /** The plan that carries the changes from `oldDefault` to `current` over to `newDefault`. Never throws. */
 export function planEtcTrees(oldDefault: EtcTree, current: EtcTree, newDefault: EtcTree): EtcMergePlan {
-  const local = difference(oldDefault, current);
+  const local = etcDifference(oldDefault, current);
   const sides = { oldDefault, current, newDefault };
   const entries = [
     ...local.removed.map((path) => removal(path, sides)),
@@ -60,7 +79,7 @@ export function planEtcTrees(oldDefault: EtcTree, current: EtcTree, newDefault: 
 }
 
 /** The plan's entries of one class. */
-export function etcEntriesOf(plan: EtcMergePlan, wanted: EtcClass): readonly EtcMergeEntry[] {
+export function etcEntriesOf(plan: EtcReport, wanted: EtcClass): readonly EtcEntry[] {
   return plan.entries.filter((entry) => entry.class === wanted);
 }
 
@@ -71,7 +90,7 @@ interface Sides {
 }
 
 /** libostree's ostree_diff_dirs: a removed directory is one item, an added one is listed with all below it. */
-function difference(from: EtcTree, to: EtcTree): Difference {
+export function etcDifference(from: EtcTree, to: EtcTree): EtcDifference {
   const removed: string[] = [];
   const modified: string[] = [];
   const added: string[] = [];

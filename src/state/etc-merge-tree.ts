@@ -24,6 +24,8 @@ export interface EtcTree {
   readonly nodes: ReadonlyMap<string, EtcNode>;
   /** Of a regular file of this tree; read once. */
   digest(path: string): Checksum;
+  /** The bytes of a regular file of this tree. */
+  read(path: string): Uint8Array;
   /** Names that were left out, and why. */
   readonly notes: readonly string[];
 }
@@ -55,6 +57,7 @@ export function readEtcTree(root: string): EtcTree {
   return {
     nodes,
     notes,
+    read: (path) => readFile(join(root, path)),
     digest(path) {
       const known = digests.get(path);
       if (known !== undefined) return known;
@@ -70,7 +73,20 @@ export function sameEtcNode(a: EtcTree, b: EtcTree, path: string): boolean {
   const x = a.nodes.get(path);
   const y = b.nodes.get(path);
   if (x === undefined || y === undefined) return x === y;
-  if (x.kind !== y.kind || x.uid !== y.uid || x.gid !== y.gid || x.mode !== y.mode) return false;
+  return x.kind === y.kind && sameEtcAttributes(x, y) && sameEtcContent(a, b, path);
+}
+
+/** True for the same owner and mode. */
+export function sameEtcAttributes(x: EtcNode, y: EtcNode): boolean {
+  return x.uid === y.uid && x.gid === y.gid && x.mode === y.mode;
+}
+
+/** True for the same type with the same bytes or the same link; directories have no content. */
+export function sameEtcContent(a: EtcTree, b: EtcTree, path: string): boolean {
+  const x = a.nodes.get(path);
+  const y = b.nodes.get(path);
+  if (x === undefined || y === undefined) return x === y;
+  if (x.kind !== y.kind) return false;
   if (x.kind === 'symlink') return x.target === y.target;
   if (x.kind === 'file') return x.size === y.size && a.digest(path) === b.digest(path);
   return true;

@@ -10,12 +10,19 @@ import { join } from 'node:path/posix';
 import { RefusedError } from '../base/index.ts';
 import { lstat, lstatIfExists, mkdir, removeTree } from '../sys/index.ts';
 import { type CopyRun, copyAttributes, copyNode, copyXattrs } from './etc-merge-copy.ts';
-import { type EtcMergePlan, etcEntriesOf, planEtcTrees } from './etc-merge-plan.ts';
+import { type EtcMergePlan, type EtcReport, etcEntriesOf, planEtcTrees } from './etc-merge-plan.ts';
 import { readEtcTree } from './etc-merge-tree.ts';
 
 export { copyEtcTree, stampEtc } from './etc-merge-copy.ts';
-export type { EtcClass, EtcMergeEntry, EtcMergePlan } from './etc-merge-plan.ts';
-export { etcEntriesOf, planEtcTrees } from './etc-merge-plan.ts';
+export type {
+  EtcClass,
+  EtcDifference,
+  EtcEntry,
+  EtcMergeEntry,
+  EtcMergePlan,
+  EtcReport,
+} from './etc-merge-plan.ts';
+export { etcDifference, etcEntriesOf, planEtcTrees } from './etc-merge-plan.ts';
 export type { EtcNode, EtcTree } from './etc-merge-tree.ts';
 export { readEtcTree } from './etc-merge-tree.ts';
 
@@ -24,8 +31,17 @@ export function planEtcMerge(oldDefault: string, current: string, newDefault: st
   return planEtcTrees(readEtcTree(oldDefault), readEtcTree(current), readEtcTree(newDefault));
 }
 
-/** Throws RefusedError ETC_TYPE_CONFLICT that names every path which cannot be merged; returns the plan otherwise. */
-export function refuseTypeConflicts(plan: EtcMergePlan): EtcMergePlan {
+/**
+ * Throws RefusedError ETC_TYPE_CONFLICT that names every path which cannot be merged, USER_ID_CONFLICT for accounts that
+ * cannot share an id; returns the plan otherwise.
+ */
+export function refuseTypeConflicts<T extends EtcReport>(plan: T): T {
+  const [ids] = etcEntriesOf(plan, 'id-conflict');
+  if (ids !== undefined) {
+    throw new RefusedError('USER_ID_CONFLICT', `/etc/${ids.path}: ${ids.note ?? 'an id is taken'}`, {
+      hint: `give the local account another id, then run the command again`,
+    });
+  }
   const conflicts = etcEntriesOf(plan, 'type-conflict');
   const first = conflicts[0];
   if (first === undefined) return plan;

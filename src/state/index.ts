@@ -1,4 +1,5 @@
 export * from './accounts.ts';
+export * from './etc/index.ts';
 export * from './etc-merge.ts';
 export * from './layout.ts';
 export * from './require-user.ts';

@@ -26,9 +26,9 @@ function changeText(result: ChangeResult): string[] {
     ...(etc === null
       ? []
       : [
-          `/etc: ${etc.kept} kept, ${etc.updated} updated, ${etc.conflicts.length} conflicts, ${etc.deleted} stay deleted.`,
+          `/etc: ${etc.kept} kept, ${etc.updated} updated, ${etc.merged} merged, ${etc.conflicts.length} conflicts, ${etc.deleted} stay deleted.`,
         ]),
-    ...(etc?.conflicts.map((path) => `  conflict: ${path} (yours kept)`) ?? []),
+    ...(etc?.conflicts.map((path) => `  conflict: ${path} (see 'opkg-ostree etc conflicts')`) ?? []),
     ...(result.deployment === null ? [] : [`Deployment ${result.deployment.id} starts at the next boot.`]),
   ];
 }
