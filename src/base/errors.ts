@@ -112,6 +112,14 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new InterruptedError();
 }
 
+/** Lets pending signals and timers be seen, then throws InterruptedError when the signal has fired. */
+export async function checkpoint(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  throwIfAborted(signal);
+}
+
 /**
  * The text with control bytes replaced by `?` and with user:password removed from URLs, so that hostile
  * names can neither move the cursor nor leak a credential into a log.

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { deploymentCommands } from './commands/deployments.ts';
+import { etcCommands } from './commands/etc.ts';
 import { healthCommands } from './commands/health.ts';
+import { imageCommands } from './commands/image.ts';
 import { makingCommands } from './commands/making.ts';
 import { packageCommands } from './commands/packages.ts';
 import { repoCommands } from './commands/repo/index.ts';
@@ -12,8 +14,10 @@ export function buildProgram(run: RunContext): Command {
   const program = newProgram();
   deploymentCommands(program, run);
   packageCommands(program, run);
+  etcCommands(program, run);
   healthCommands(program, run);
   makingCommands(program, run);
+  imageCommands(program, run);
   repoCommands(program, run);
   uciCommands(program, run);
   return program;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path/posix';
 import { Command, CommanderError, Option } from 'commander';
-import { UsageError } from '../base/index.ts';
+import { printable, UsageError } from '../base/index.ts';
 import type { Environment } from '../engine/index.ts';
 import { environment, exists, now, productVersion, writeOutput } from '../sys/index.ts';
 import { exitStatusOf } from './exit-status.ts';
@@ -77,13 +77,16 @@ export interface RunContext {
 
 const progressStyles = ['auto', 'plain', 'json', 'none'] as const;
 
+/** The options of every command. A letter that a command uses itself, as some of ostree's do, stays the command's. */
 function addGlobalOptions(command: Command): Command {
+  const taken = new Set(command.options.map((option) => option.short));
+  const flags = (short: string, long: string) => (taken.has(short) ? long : `${short}, ${long}`);
   return command
     .addOption(new Option('--sysroot <dir>', 'the physical root').env('OPKG_OSTREE_SYSROOT'))
     .option('--stateroot <name>', 'the stateroot to work on')
     .option('--json', 'print one JSON document on standard output')
-    .option('-q, --quiet', 'print errors only')
-    .option('-v, --verbose', 'print more')
+    .option(flags('-q', '--quiet'), 'print errors only')
+    .option(flags('-v', '--verbose'), 'print more')
     .option('--debug', 'print the stack of an error')
     .option('--no-color', 'print without colours')
     .addOption(
@@ -122,7 +125,7 @@ export function addCommand(
   const [name = '', ...args] = signature.split(' ');
   const command = newCommand(name, description);
   for (const arg of args) command.argument(arg);
-  setup(addGlobalOptions(command));
+  addGlobalOptions(setup(command));
   command.action(async () => {
     await runHandler(handler, command, run);
   });
@@ -162,7 +165,7 @@ async function runHandler(handler: Handler, command: Command, run: RunContext): 
         onProgress: reporter.listener,
         signal: run.signal,
         now,
-        command: ['opkg-ostree', ...run.argv].join(' '),
+        command: commandLine(run.argv),
         by: environment('SUDO_USER') ?? environment('USER') ?? 'root',
       },
     });
@@ -175,6 +178,14 @@ async function runHandler(handler: Handler, command: Command, run: RunContext): 
     printError(error, output);
     run.outcome.status = exitStatusOf(error.kind);
   }
+}
+
+/** The words as the user would type them again; what could harm a terminal or tell a password is taken out. */
+function commandLine(argv: readonly string[]): string {
+  const quoted = argv.map((word) =>
+    /^[\w@%+=:,./#~^-]+$/u.test(word) ? word : `'${word.replace(/'/gu, "'\\''")}'`,
+  );
+  return printable(['opkg-ostree', ...quoted].join(' ')).replace(/\n/gu, ' ');
 }
 
 function reporterFor(options: Options, output: OutputOptions): ProgressReporter {

@@ -2,7 +2,7 @@
  * The one way through for everything that makes a deployment: resolve, stage, finish (docs/architecture.md). An
  * operation says which wish, base and feeds it wants; this file does the rest, and writes the history.
  */
-import { type Checksum, isOpkgOstreeError, RefusedError, throwIfAborted } from '../base/index.ts';
+import { type Checksum, checkpoint, isOpkgOstreeError, RefusedError, throwIfAborted } from '../base/index.ts';
 import {
   bootChecksum,
   bootSpaceFor,
@@ -34,7 +34,7 @@ import {
 } from './obtain.ts';
 import { isEmptyPlan, type Plan } from './plan.ts';
 import { type Resolution, resolve } from './resolve.ts';
-import { retention } from './retention.ts';
+import { tidyUp } from './retention.ts';
 import { type Session, type Where, withSession } from './session.ts';
 
 /** What every command that makes a deployment can be asked for. */
@@ -121,6 +121,7 @@ export function change(
         layerTarget(session, resolution, { base, obtained }, env),
       );
       dropDownloads(repo);
+      await checkpoint(env.signal);
       const staged = await stageTarget(
         session,
         target,
@@ -128,15 +129,17 @@ export function change(
         layered?.commit ?? base.commit,
         env,
       );
+      await checkpoint(env.signal);
       const made = await finishDeployment(session.sysroot, staged, env, {
         cleanup: false,
         confirmSeconds: options.confirmSeconds,
       });
+      const leftovers = await tidyUp(session.sysroot, env);
       return {
         result: {
           ...result('done'),
           deployment: { id: deploymentId(staged), checksum: staged.checksum, path: staged.path },
-          notes: [...recommendNotes(resolution), ...scriptNotes(layered), ...made.notes],
+          notes: [...recommendNotes(resolution), ...scriptNotes(layered), ...made.notes, ...leftovers],
           etc: summarizeEtc(made.etc ?? staged.etc),
         },
         scripts: layered?.scripts.map(scriptReport) ?? [],
@@ -274,19 +277,30 @@ export async function recorded(
 ): Promise<ChangeResult> {
   const varDir = session.sysroot.varPath(session.stateroot);
   const entry = { from: session.merge?.id ?? null, inputs: plan.basis.inputs, verdict: 'unknown' } as const;
+  let ended: Recorded;
   try {
-    const { result, scripts } = await body();
-    const record = appendHistory(varDir, env, {
-      ...entry,
-      to: result.deployment?.id ?? null,
-      outcome: 'done',
-      scripts,
-      error: null,
-    });
-    return { ...result, historyId: record.id };
+    ended = await body();
   } catch (thrown) {
     noteFailure(varDir, env, entry, thrown);
     throw thrown;
+  }
+  const { result, scripts } = ended;
+  const to = result.deployment?.id ?? null;
+  const { id, notes } = noteSuccess(varDir, env, { ...entry, to, outcome: 'done', scripts, error: null });
+  return { ...result, historyId: id, notes: [...result.notes, ...notes] };
+}
+
+/** Records what was done. A disk too full for the record does not undo it: that becomes a note. */
+export function noteSuccess(
+  varDir: string,
+  env: Environment,
+  entry: Omit<HistoryRecord, 'id' | 'time' | 'command' | 'by'>,
+): { readonly id: string | null; readonly notes: readonly string[] } {
+  try {
+    return { id: appendHistory(varDir, env, entry).id, notes: [] };
+  } catch (thrown) {
+    if (!isOpkgOstreeError(thrown)) throw thrown;
+    return { id: null, notes: [`the history could not be written: ${thrown.message}`] };
   }
 }
 

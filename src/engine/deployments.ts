@@ -1,4 +1,5 @@
 /** Operations on the list of deployments: rollback, set-default, pin, undeploy, cleanup. */
+import { checkpoint } from '../base/index.ts';
 import {
   cleanup,
   type DeploymentItem,
@@ -9,10 +10,10 @@ import {
   withoutDeployment,
   writeDeployments,
 } from '../boot/index.ts';
+import { noteSuccess } from './change.ts';
 import type { StatusDocument } from './documents.ts';
 import type { Environment } from './environment.ts';
-import { appendHistory } from './history.ts';
-import { retention } from './retention.ts';
+import { retention, tidyUp } from './retention.ts';
 import { openSession, type Session, type Where, withSession } from './session.ts';
 import { statusOf } from './status.ts';
 
@@ -43,10 +44,9 @@ export function rollback(
       },
       env,
     );
-    const made = await finishDeployment(session.sysroot, staged, env, {
-      cleanup: retention(session.sysroot),
-    });
-    return made.notes;
+    await checkpoint(env.signal);
+    const made = await finishDeployment(session.sysroot, staged, env, { cleanup: false });
+    return [...made.notes, ...(await tidyUp(session.sysroot, env))];
   });
 }
 
@@ -73,8 +73,7 @@ export function setPinned(
 export function undeploy(env: Environment, where: Where, index: number): Promise<DeploymentsResult> {
   return changeList(env, where, async (session) => {
     await switchTo(session, withoutDeployment(session.deployments, index), env);
-    await cleanup(session.sysroot, env, retention(session.sysroot));
-    return [];
+    return tidyUp(session.sysroot, env);
   });
 }
 
@@ -114,7 +113,7 @@ function changeList(
     const from = session.deployments[0]?.id ?? null;
     const notes = await body(session);
     const after = openSession(where);
-    appendHistory(session.sysroot.varPath(session.stateroot), env, {
+    const recorded = noteSuccess(session.sysroot.varPath(session.stateroot), env, {
       from,
       to: after.deployments[0]?.id ?? null,
       inputs: null,
@@ -123,6 +122,6 @@ function changeList(
       scripts: [],
       error: null,
     });
-    return { status: statusOf(after), notes };
+    return { status: statusOf(after), notes: [...notes, ...recorded.notes] };
   });
 }

@@ -1,4 +1,5 @@
 export { maxConfirmSeconds } from '../boot/index.ts';
+export type { EtcConflict } from '../state/index.ts';
 export {
   type ListKind,
   listPackages,
@@ -26,9 +27,13 @@ export type {
   StatusDocument,
 } from './documents.ts';
 export type { Environment } from './environment.ts';
+export { type EtcLogEntry, etcLog, etcRevert, etcShow } from './etc-log.ts';
+export { type EtcDecision, resetEtc, settleEtc } from './etc-settle.ts';
+export { type EtcChange, type EtcPreview, etcConflicts, etcDiff, etcPreview } from './etc-view.ts';
 export { updateFeeds } from './feeds.ts';
 export { keepRunning, readHealth } from './health.ts';
 export { type HistoryRecord, history } from './history.ts';
+export { buildDiskImage } from './image.ts';
 export { install, remove } from './install.ts';
 export { overrideRemove, overrideReset } from './override.ts';
 export type { Plan } from './plan.ts';

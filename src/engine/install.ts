@@ -1,5 +1,5 @@
 import { join } from 'node:path/posix';
-import { isChecksum, RefusedError, sha256Hex, UsageError, utf8 } from '../base/index.ts';
+import { isChecksum, ParseError, RefusedError, sha256Hex, UsageError, utf8 } from '../base/index.ts';
 import { carryOrigin } from '../boot/index.ts';
 import { downloadFile, inspectIpk } from '../ipk/index.ts';
 import { exists, mkdirp } from '../sys/index.ts';
@@ -70,10 +70,24 @@ async function readLocal(
   const found: LocalFile[] = [];
   for (const file of files) {
     const path = isUrl(file) ? await fetchPackage(session, file, request, env) : localFile(file);
-    const { record, sha256, size } = await inspectIpk(path);
+    const { record, sha256, size } = await inspectFile(file, path);
     found.push({ ...record, origin: { kind: 'local', path }, sha256, size });
   }
   return found;
+}
+
+/** The control part of a package file; an error in it names the file. */
+async function inspectFile(name: string, path: string) {
+  try {
+    return await inspectIpk(path);
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    throw new ParseError(error.code, `${name}: ${error.message}`, {
+      cause: error,
+      hint: 'the file is damaged or no opkg package: fetch it again',
+      details: error.details,
+    });
+  }
 }
 
 function localFile(path: string): string {

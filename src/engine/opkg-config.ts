@@ -92,8 +92,18 @@ class EtcView {
 
   #currentFile(path: string): Uint8Array | undefined {
     const full = join(this.#current ?? '', path);
+    if (this.#isRedirected(path)) return undefined;
     const stats = lstatIfExists(full);
     return stats?.isFile() === true && stats.size <= maxConfigBytes ? readFile(full) : undefined;
+  }
+
+  /** True where a folder on the way to the file is a symlink, which may lead anywhere. */
+  #isRedirected(path: string): boolean {
+    const folders = path.split('/').slice(0, -1);
+    return folders.some((_, index) => {
+      const folder = join(this.#current ?? '', ...folders.slice(0, index + 1));
+      return lstatIfExists(folder)?.isDirectory() !== true;
+    });
   }
 
   #default(tree: MutableTree, path: string): Uint8Array | undefined {

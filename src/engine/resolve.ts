@@ -2,7 +2,7 @@
 import { RefusedError, sha256Hex, utf8 } from '../base/index.ts';
 import { type Origin, renderOrigin } from '../boot/index.ts';
 import { opkgSource } from '../ipk/index.ts';
-import type { LayerMember } from '../layer/index.ts';
+import { type LayerMember, layerVersion } from '../layer/index.ts';
 import {
   type AvailablePackage,
   type Blocker,
@@ -139,8 +139,10 @@ function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
     inputs: sha256Hex(
       utf8(
         JSON.stringify([
+          layerVersion,
           input.base.commit,
-          ...[...after.values()].map((entry) => entry.package.sha256).sort(),
+          solution.removed,
+          ...[...after.values()].map((entry) => `${entry.package.sha256} ${entry.reason}`).sort(),
         ]),
       ),
     ),

@@ -4,6 +4,7 @@ import { readLayerMetadata } from '../layer/index.ts';
 import { dictString } from '../ostree/index.ts';
 import { fileSystemSpace } from '../sys/index.ts';
 import type { DeploymentDocument, StatusDocument } from './documents.ts';
+import { countConflicts } from './etc-view.ts';
 import { healthOf } from './health.ts';
 import { openSession, type Session, type Where } from './session.ts';
 
@@ -75,7 +76,7 @@ function deploymentDocument(
     kargs: deployment.kargs,
     signatures: [],
     health: healthOf(session.sysroot.path, deployment),
-    'etc-conflicts': 0,
+    'etc-conflicts': countConflicts(deployment),
     'script-warnings': layer?.scriptWarnings.length ?? 0,
     'unique-bytes': null,
     path: deployment.path,

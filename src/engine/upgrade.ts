@@ -15,7 +15,7 @@ import {
   type Origin,
 } from '../boot/index.ts';
 import type { Repository } from '../ostree/index.ts';
-import { exists } from '../sys/index.ts';
+import { exists, realpath } from '../sys/index.ts';
 import { type Aim, aimAt } from './aim.ts';
 import { type ChangeOptions, type ChangeResult, change, type Target } from './change.ts';
 import { composeRoot } from './compose.ts';
@@ -23,7 +23,7 @@ import type { Environment } from './environment.ts';
 import { readTreeState } from './installed.ts';
 import { newestCommit } from './remote.ts';
 import { openSession, requireDeployment, type Session, type Where } from './session.ts';
-import { isPlain } from './wish.ts';
+import { needsFeeds } from './wish.ts';
 
 export interface UpgradeRequest extends ChangeOptions {
   /** Keep the base. */
@@ -55,13 +55,43 @@ export interface RebaseRequest extends ChangeOptions {
 
 /** Another branch, or an OpenWrt root as the new base; same wish. */
 export async function rebase(env: Environment, where: Where, request: RebaseRequest): Promise<ChangeResult> {
-  const branch = branchName(
-    isRootfs(where, request.target) ? await importRoot(env, where, request) : request.target,
-  );
+  const imports = isRootfs(where, request.target);
+  const branch = branchName(imports ? rootfsBranch(request.target) : request.target);
   return change(env, where, request, async (session) => {
-    const origin = { ...carryOrigin(requireDeployment(session).origin), refspec: branch };
+    const { repo } = session.sysroot;
+    const carried = carryOrigin(requireDeployment(session).origin);
+    const before = imports ? repo.readRef(branch) : undefined;
+    if (imports) await importRoot(env, session, request, branch);
+    const origin = { ...carried, refspec: branch };
     const base = await newestCommit(session, branch, env);
+    // A plan leaves no branch behind: what was composed for it goes with the next cleanup.
+    if (imports && request.dryRun) await repo.withTransaction((txn) => txn.setRef(branch, before));
+    else if (imports) await dropOtherRootfs(session, branch);
     return aimAt(session, { origin, base, ...feedsFor(origin, request) }, env);
+  });
+}
+
+const rootfsPrefix = 'rootfs/';
+
+/** The branch that an imported root gets: its file or folder name, as far as a ref can hold it. */
+function rootfsBranch(path: string): string {
+  const name = path.split('/').findLast((part) => part !== '' && part !== '.') ?? '';
+  const plain = name
+    .replace(/\.(?:tar|tar\.gz|tgz)$/u, '')
+    .replace(/[^\w.-]/gu, '_')
+    .replace(/^[.-]/u, '_');
+  return `${rootfsPrefix}${plain}`;
+}
+
+/** Imported roots that no deployment follows are only in the way: their commits stay as long as a deployment needs them. */
+async function dropOtherRootfs({ sysroot, deployments }: Session, kept: string): Promise<void> {
+  const followed = new Set([kept, ...deployments.map((deployment) => deployment.origin.refspec)]);
+  const unused = [...sysroot.repo.listRefs().keys()].filter(
+    (ref) => ref.startsWith(rootfsPrefix) && !followed.has(ref),
+  );
+  if (unused.length === 0) return;
+  await sysroot.repo.withTransaction((txn) => {
+    for (const ref of unused) txn.setRef(toRefName(ref), undefined);
   });
 }
 
@@ -71,26 +101,26 @@ function isRootfs(where: Where, target: string): boolean {
   return !isBranch && exists(target);
 }
 
-async function importRoot(env: Environment, where: Where, request: RebaseRequest): Promise<string> {
-  const session = openSession(where);
-  const name =
-    request.target
-      .split('/')
-      .filter((part) => part !== '')
-      .at(-1) ?? '';
-  const branch = `rootfs/${name
-    .replace(/\.(?:tar|tar\.gz|tgz)$/u, '')
-    .replace(/[^\w.-]/gu, '_')
-    .replace(/^[.-]/u, '_')}`;
+async function importRoot(
+  env: Environment,
+  { sysroot }: Session,
+  request: RebaseRequest,
+  branch: RefName,
+): Promise<void> {
+  const source = realpath(request.target);
+  if (source === '/' || `${realpath(sysroot.path)}/`.startsWith(`${source}/`)) {
+    throw new UsageError('USAGE', `${request.target} holds the sysroot itself`, {
+      hint: 'name the archive or folder of an OpenWrt root',
+    });
+  }
   await composeRoot(env, {
     rootfs: request.target,
-    repo: session.sysroot.repo.path,
+    repo: sysroot.repo.path,
     branch,
     ...(request.kernel === undefined ? {} : { kernel: request.kernel }),
     ...(request.kernelRelease === undefined ? {} : { kernelRelease: request.kernelRelease }),
-    ...(session.sysroot.target === undefined ? {} : { target: session.sysroot.target.id }),
+    ...(sysroot.target === undefined ? {} : { target: sysroot.target.id }),
   });
-  return branch;
 }
 
 /** True for a checksum or the beginning of one that no branch is called by. */
@@ -132,7 +162,7 @@ export function deploy(env: Environment, where: Where, request: DeployRequest): 
     const origin: Origin = pinned
       ? { ...carried, overrideCommit: base }
       : { ...carried, refspec: branchName(request.rev) };
-    const target = await aimAt(session, { origin, base, feeds: 'pinned', fetch: !isPlain(origin) }, env);
+    const target = await aimAt(session, { origin, base, feeds: 'pinned', fetch: needsFeeds(origin) }, env);
     return { ...target, force: true, ...deployKargs(session, request) };
   });
 }
@@ -168,7 +198,7 @@ function currentKargs({ merge, sysroot }: Session): readonly string[] {
 }
 
 function feedsFor(origin: Origin, options: ChangeOptions): Pick<Aim, 'feeds' | 'fetch'> {
-  if (isPlain(origin)) return { feeds: 'newest', fetch: false };
+  if (!needsFeeds(origin)) return { feeds: 'newest', fetch: false };
   return options.cacheOnly === true ? { feeds: 'newest', fetch: false } : { feeds: 'fresh', fetch: true };
 }
 

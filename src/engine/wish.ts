@@ -115,11 +115,7 @@ export function dropRequests(
   };
 }
 
-/** True when the wish is the base alone. */
-export function isPlain(origin: Origin): boolean {
-  return (
-    origin.requested.length === 0 &&
-    origin.requestedLocal.length === 0 &&
-    origin.overrides.remove.length === 0
-  );
+/** True when packages have to be looked up in a feed. */
+export function needsFeeds(origin: Origin): boolean {
+  return origin.requested.length > 0 || origin.overrides.replace.length > 0;
 }

@@ -8,6 +8,13 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' && /^E[A-Z0-9]+$/u.test(code) ? code : undefined;
 }
 
+const hints: Readonly<Partial<Record<string, string>>> = {
+  EACCES: 'run the command as root',
+  EPERM: 'run the command as root',
+  EROFS: 'the file system is mounted read-only: remount it writable, then run the command again',
+  EIO: 'the storage reports errors: look at dmesg before you go on',
+};
+
 /** A system call's error as ours: NoSpaceError for a full disk or quota, else SystemError naming call and path. */
 export function systemError(error: unknown, syscall: string, path: string): OpkgOstreeError {
   if (isOpkgOstreeError(error)) return error;
@@ -20,7 +27,7 @@ export function systemError(error: unknown, syscall: string, path: string): Opkg
       hint: "free space with 'opkg-ostree cleanup' or 'opkg-ostree undeploy N', then run the command again",
     });
   }
-  const hint = errno === 'EACCES' || errno === 'EPERM' ? 'run the command as root' : undefined;
+  const hint = hints[errno];
   return new SystemError('SYSTEM', `${syscall} ${path}: ${errno}`, {
     cause: error,
     details,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Checksum, PackageName } from '../../src/base/index.ts';
-import { newOrigin } from '../../src/boot/index.ts';
+import { isLayered, newOrigin } from '../../src/boot/index.ts';
 import {
   addRequests,
   dropRequests,
-  isPlain,
   type LocalRequest,
+  needsFeeds,
   parseRequest,
   renderRequest,
 } from '../../src/engine/wish.ts';
@@ -69,8 +69,13 @@ describe('dropping from a wish', () => {
   it('ends where it began', () => {
     const wish = add(empty, ['a', 'b=1'], [file('c', '3')]);
     const dropped = dropRequests(wish, ['a', 'b', 'c'] as PackageName[], { idempotent: false, explain });
-    expect(isPlain(wish)).toBe(false);
-    expect(isPlain(dropped)).toBe(true);
+    expect([isLayered(wish), needsFeeds(wish)]).toEqual([true, true]);
+    expect([isLayered(dropped), needsFeeds(dropped)]).toEqual([false, false]);
+  });
+
+  it('of package files needs no feed', () => {
+    const wish = add(empty, [], [file('c', '3')]);
+    expect([isLayered(wish), needsFeeds(wish)]).toEqual([true, false]);
   });
 
   it('refuses what is not requested and says what to do instead', () => {

@@ -20,8 +20,7 @@ export function deploymentCommands(program: Command, run: RunContext): void {
     (command) =>
       changeOptions(command)
         .option('--karg <k=v>', 'kernel argument to append; may be repeated', collect)
-        .option('--karg-none', 'start without the kernel arguments of the previous deployment')
-        .option('--os-init', 'make the stateroot if it is missing'),
+        .option('--karg-none', 'start without the kernel arguments of the previous deployment'),
     deploy,
   );
   addCommand(
@@ -90,7 +89,7 @@ async function deploy(call: Call) {
     kargs: call.options.list('karg'),
     kargsNone: call.options.flag('kargNone'),
   });
-  return changeResult(result);
+  return changeResult(result, { dryRun: call.options.flag('dryRun') });
 }
 
 async function rollback(call: Call) {
@@ -134,7 +133,7 @@ async function kargs(call: Call) {
     ...changes,
     dryRun: options.flag('dryRun'),
   });
-  return changeResult(result);
+  return changeResult(result, { dryRun: call.options.flag('dryRun') });
 }
 
 function diff(call: Call) {

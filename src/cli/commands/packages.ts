@@ -206,7 +206,7 @@ async function install(call: Call) {
     idempotent: options.flag('idempotent'),
     allowUnsigned: options.flag('allowUnsigned'),
   });
-  return changeResult(result);
+  return changeResult(result, { dryRun: call.options.flag('dryRun') });
 }
 
 async function remove(call: Call) {
@@ -216,20 +216,22 @@ async function remove(call: Call) {
       names: call.args,
       idempotent: call.options.flag('idempotent'),
     }),
+    change(call),
   );
 }
 
 async function upgrade(call: Call) {
   const { options } = call;
   const check = options.flag('check');
+  const dryRun = check || options.flag('dryRun') || options.flag('preview');
   const result = await engine.upgrade(call.env, where(call), {
     ...change(call),
-    dryRun: check || options.flag('dryRun') || options.flag('preview'),
+    dryRun,
     packagesOnly: options.flag('packagesOnly'),
     allowDowngrade: options.flag('allowDowngrade'),
     skipBroken: options.flag('skipBroken'),
   });
-  const rendered = changeResult(result);
+  const rendered = changeResult(result, { dryRun });
   return check && result.outcome === 'unchanged' ? { ...rendered, status: exitUnchanged } : rendered;
 }
 
@@ -244,12 +246,14 @@ async function rebase(call: Call) {
       ...(kernel === undefined ? {} : { kernel }),
       ...(kernelRelease === undefined ? {} : { kernelRelease }),
     }),
+    change(call),
   );
 }
 
 async function overrideRemove(call: Call) {
   return changeResult(
     await engine.overrideRemove(call.env, where(call), { ...change(call), names: call.args }),
+    change(call),
   );
 }
 
@@ -259,5 +263,6 @@ async function overrideReset(call: Call) {
     throw new UsageError('USAGE', 'name the packages to reset, or give --all');
   return changeResult(
     await engine.overrideReset(call.env, where(call), { ...change(call), names: call.args, all }),
+    change(call),
   );
 }

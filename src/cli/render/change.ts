@@ -3,9 +3,10 @@ import type { CommandResult } from '../output.ts';
 import { formatBytes } from '../progress.ts';
 import { renderStatus } from './status.ts';
 
-/** What a changing command prints: the plan for a dry run, else what was made. */
-export function changeResult(result: ChangeResult): CommandResult {
+/** What a changing command prints: the plan for a dry run, whether or not it changes anything, else what was made. */
+export function changeResult(result: ChangeResult, { dryRun }: { readonly dryRun: boolean }): CommandResult {
   if (result.outcome === 'planned') return { json: result.plan, text: renderPlan(result.plan) };
+  if (dryRun) return { json: result.plan, text: changeText(result) };
   const json = {
     outcome: result.outcome,
     plan: result.plan,
@@ -60,7 +61,7 @@ export function renderPlan(plan: Plan): string[] {
       : [`Suspended (cannot be layered now): ${plan.suspended.join(' ')}`]),
     ...(plan.services.enable.length === 0 ? [] : [`Services enabled: ${plan.services.enable.join(' ')}`]),
   ];
-  if (lines.length === 0) return ['Nothing to do.'];
+  if (lines.length === 0) return ['No package changes.'];
   if (plan.install.length + plan.replace.length === 0) return lines;
   return [
     ...lines,

@@ -1,0 +1,180 @@
+/** Conflicts of `/etc`, settled after a merge or ahead of the next one; and the way back to the defaults. */
+import { join } from 'node:path/posix';
+import { RefusedError } from '../base/index.ts';
+import { readConflicts, recordEtc } from '../boot/index.ts';
+import {
+  conflictsFile,
+  type EtcConflict,
+  type EtcTree,
+  etcDifference,
+  mergeLines,
+  parseEtcRules,
+  pathToken,
+  readEtcTree,
+  renderConflicts,
+  renderEtcRule,
+  settledFile,
+} from '../state/index.ts';
+import {
+  fsyncDirectory,
+  lstatIfExists,
+  mkdirDurable,
+  readTextIfExists,
+  unlinkDurable,
+  writeFileDurable,
+} from '../sys/index.ts';
+import { mergeUci } from '../uci/index.ts';
+import type { Environment } from './environment.ts';
+import { etcPath, liveEtc, restorePath } from './etc-files.ts';
+import { requireDeployment, type Session, type Where, withSession } from './session.ts';
+
+/** `accept` the new default, `keep` the admin's, or `merge` both by line. */
+export type EtcDecision = 'accept' | 'keep' | 'merge';
+
+export interface EtcSettled {
+  readonly path: string;
+  readonly decision: EtcDecision;
+  /** `now`: a conflict that was there is settled; `next`: noted for the next merge. */
+  readonly when: 'now' | 'next';
+}
+
+/** Settles a conflict of the last merge, or decides ahead how the next one treats a file that is as it is now. */
+export function settleEtc(
+  env: Environment,
+  where: Where,
+  decision: EtcDecision,
+  file: string,
+): Promise<EtcSettled> {
+  const path = etcPath(file);
+  return withSession(env, where, async (session): Promise<EtcSettled> => {
+    const etc = liveEtc(session);
+    const conflicts = readConflicts(requireDeployment(session));
+    const found = conflicts.find((conflict) => conflict.path === path);
+    if (found === undefined || lstatIfExists(join(etc, found.beside)) === undefined) {
+      settleAhead(etc, decision, path);
+      return { path: `/etc/${path}`, decision, when: 'next' };
+    }
+    await recordNow(session, `before '${env.command}'`);
+    settleNow(session, etc, decision, found);
+    const left = conflicts.filter((conflict) => conflict !== found);
+    const record = join(etc, conflictsFile);
+    if (left.length === 0) unlinkDurable(record);
+    else writeFileDurable(record, renderConflicts(left), { mode: 0o600 });
+    return { path: `/etc/${path}`, decision, when: 'now' };
+  });
+}
+
+/** Back to `/usr/etc`: one file (or folder), or everything. The paths that changed come back. */
+export function resetEtc(env: Environment, where: Where, file: string | undefined): Promise<string[]> {
+  const only = file === undefined ? undefined : etcPath(file);
+  return withSession(env, where, async (session) => {
+    const etc = liveEtc(session);
+    const defaults = readEtcTree(join(requireDeployment(session).path, 'usr/etc'));
+    const { added, modified, removed } = etcDifference(defaults, readEtcTree(etc));
+    const wanted = (path: string) => only === undefined || path === only || path.startsWith(`${only}/`);
+    // A folder that was deleted is one item of the difference.
+    const gone = [...defaults.nodes.keys()].filter((path) =>
+      [...removed, ...modified].some((top) => path === top || path.startsWith(`${top}/`)),
+    );
+    const paths = [...new Set([...added.filter(wanted).reverse(), ...gone.filter(wanted)])];
+    if (only !== undefined && paths.length === 0) {
+      if (defaults.nodes.has(only)) return [];
+      throw new RefusedError('OSTREE_PATH_NOT_FOUND', `/usr/etc has no ${only}, and neither has /etc`);
+    }
+    await recordNow(session, `before '${env.command}'`);
+    for (const path of paths) restorePath(etc, path, defaults);
+    return paths.map((path) => `/etc/${path}`).sort();
+  });
+}
+
+/** Records `/etc` before a command changes it. */
+export async function recordNow(session: Session, subject: string): Promise<void> {
+  const deployment = requireDeployment(session);
+  await recordEtc(session.sysroot.repo, {
+    stateroot: deployment.stateroot,
+    etc: liveEtc(session),
+    subject,
+    deployment: deployment.id,
+  });
+}
+
+function settleAhead(etc: string, decision: EtcDecision, path: string): void {
+  const live = readEtcTree(etc);
+  const file = join(etc, settledFile);
+  // Lines of other days hold no longer once their file changed.
+  const old = (readTextIfExists(file) ?? '')
+    .split('\n')
+    .filter((line) =>
+      parseEtcRules(line, settledFile).some(
+        (rule) => rule.pattern !== path && rule.token === pathToken(live, rule.pattern),
+      ),
+    );
+  const lines = [...old, renderEtcRule(decision, path, pathToken(live, path))];
+  mkdirDurable(join(etc, 'opkg-ostree'));
+  mkdirDurable(join(etc, 'opkg-ostree/merge.d'));
+  writeFileDurable(file, lines.map((line) => `${line}\n`).join(''));
+}
+
+function settleNow(
+  session: Session,
+  etc: string,
+  decision: EtcDecision,
+  { path, kind, beside }: EtcConflict,
+): void {
+  const live = readEtcTree(etc);
+  // For a file of the release it is the admin's version that lies beside.
+  const takesBeside = kind === 'release' ? decision === 'keep' : decision === 'accept';
+  if (decision === 'merge') {
+    restorePath(etc, path, replaced(live, mergedBytes(session, live, { path, kind, beside })));
+  } else if (takesBeside) {
+    restorePath(etc, path, aliased(live, path, beside));
+  }
+  unlinkDurable(join(etc, beside));
+  fsyncDirectory(etc);
+}
+
+/** Both versions merged over the default that the previous deployment had. */
+function mergedBytes(session: Session, live: EtcTree, { path, kind, beside }: EtcConflict): Uint8Array {
+  const [ours, theirs] = kind === 'release' ? [beside, path] : [path, beside];
+  if (live.nodes.get(ours)?.kind !== 'file' || live.nodes.get(theirs)?.kind !== 'file')
+    throw cannotMerge(path);
+  const base = oldDefault(session, path);
+  if (path.startsWith('config/')) {
+    const name = path.slice('config/'.length);
+    return mergeUci(base, live.read(ours), live.read(theirs), { package: name }).bytes;
+  }
+  if (base === undefined) throw cannotMerge(path);
+  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
+  const merged = mergeLines(text(base), text(live.read(ours)), text(live.read(theirs)));
+  if (merged === undefined) throw cannotMerge(path);
+  return Buffer.from(merged, 'latin1');
+}
+
+function oldDefault(session: Session, path: string): Uint8Array | undefined {
+  const current = requireDeployment(session);
+  for (const other of session.deployments) {
+    if (other.id === current.id || other.stateroot !== current.stateroot) continue;
+    const tree = readEtcTree(join(other.path, 'usr/etc'));
+    if (tree.nodes.get(path)?.kind === 'file') return tree.read(path);
+  }
+  return undefined;
+}
+
+function cannotMerge(path: string): RefusedError {
+  return new RefusedError('ETC_TYPE_CONFLICT', `/etc/${path}: both changed the same lines`, {
+    hint: `edit /etc/${path}, then run 'opkg-ostree etc keep /etc/${path}'`,
+  });
+}
+
+/** The tree with the file `path` as `other` is, owner and mode as they are. */
+function aliased(tree: EtcTree, path: string, other: string): EtcTree {
+  const node = tree.nodes.get(other);
+  const mine = tree.nodes.get(path);
+  if (node === undefined) return tree;
+  const merged = mine?.kind === 'file' && node.kind === 'file' ? { ...mine, size: node.size } : node;
+  return { ...tree, nodes: new Map([...tree.nodes, [path, merged]]), read: () => tree.read(other) };
+}
+
+function replaced(tree: EtcTree, bytes: Uint8Array): EtcTree {
+  return { ...tree, read: () => bytes };
+}

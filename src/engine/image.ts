@@ -1,0 +1,93 @@
+/** A disk image that boots, from a branch of a repository. */
+import { basename, dirname, join } from 'node:path/posix';
+import { type Checksum, RefusedError, toRefName, UsageError } from '../base/index.ts';
+import {
+  changeKargs,
+  defaultKargs,
+  findTarget,
+  finishDeployment,
+  newOrigin,
+  Sysroot,
+  stageDeployment,
+  type Target,
+} from '../boot/index.ts';
+import { buildImage, planDisk, requireImageTools } from '../image/index.ts';
+import { pullLocal, Repository } from '../ostree/index.ts';
+import { effectiveUser, makeTempDir, removeTree } from '../sys/index.ts';
+import type { Environment } from './environment.ts';
+
+export interface BuildImageRequest {
+  readonly target: string;
+  /** The folder of a repository. */
+  readonly repo: string;
+  readonly branch: string;
+  readonly output: string;
+  readonly bytes: number;
+  readonly stateroot: string;
+  /** Kernel arguments after the target's own. */
+  readonly kargs: readonly string[];
+}
+
+export interface BuildImageResult {
+  readonly output: string;
+  readonly target: string;
+  readonly bytes: number;
+  readonly checksum: Checksum;
+  readonly kargs: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/**
+ * Makes the image: a sysroot in a folder beside it, the branch's newest commit deployed there, and the disk around it.
+ * UNKNOWN_TARGET for a board without an image layout; USAGE for another user than root, since the files are root's.
+ */
+export async function buildDiskImage(
+  env: Environment,
+  request: BuildImageRequest,
+): Promise<BuildImageResult> {
+  const target = findTarget(request.target);
+  const layout = target.image;
+  if (layout === undefined) {
+    throw new RefusedError('UNKNOWN_TARGET', `no disk image can be made for ${target.title}`, {
+      hint: "'sysroot init' and 'deploy' work on a mounted disk of your own",
+    });
+  }
+  if (effectiveUser() !== 0) {
+    throw new UsageError('USAGE', 'only root can make the files of an image with their owners', {
+      hint: "'unshare -r opkg-ostree image build ...' works without root where every file is root's",
+    });
+  }
+  const source = Repository.open(request.repo);
+  const branch = toRefName(request.branch);
+  const commit = source.resolveRev(branch);
+  const { first, partitions } = layout;
+  const seed = `${target.id} ${commit}`;
+  const plan = planDisk({ bytes: request.bytes, first, partitions, seed });
+  const efiPlatform = efiPlatformOf(target);
+  requireImageTools(plan, efiPlatform);
+  const kargs = changeKargs([`root=PARTUUID=${plan.sysroot.uuid}`, ...defaultKargs(target)], {
+    append: request.kargs,
+  });
+  const folder = makeTempDir(`.${basename(request.output)}.sysroot-`, dirname(request.output));
+  try {
+    const sysroot = Sysroot.init(join(folder, 'sysroot'), { target, stateroot: request.stateroot });
+    await pullLocal(sysroot.repo, source, [branch], {}, env);
+    const notes = await sysroot.withLock(async () => {
+      const origin = newOrigin(branch);
+      const { stateroot } = request;
+      const staged = await stageDeployment(sysroot, { commit, origin, stateroot, kargs }, env);
+      return (await finishDeployment(sysroot, staged, env)).notes;
+    }, env);
+    await buildImage({ plan, sysroot: sysroot.path, output: request.output, efiPlatform }, env);
+    env.onProgress({ phase: 'done' });
+    return { output: request.output, target: target.id, bytes: plan.bytes, checksum: commit, kargs, notes };
+  } finally {
+    removeTree(folder);
+  }
+}
+
+/** GRUB's name of the platform that the target's EFI firmware is. */
+function efiPlatformOf({ architecture, loader }: Target): string | undefined {
+  if (!loader.firmware.includes('efi')) return undefined;
+  return architecture === 'aarch64' ? 'arm64-efi' : 'x86_64-efi';
+}
