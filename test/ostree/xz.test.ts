@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isOpkgOstreeError } from '../../src/base/index.ts';
-import { decodeXz, XzDecoder } from '../../src/ostree/xz/index.ts';
+import { decodeXz, storeXz, XzDecoder } from '../../src/ostree/xz/index.ts';
 import { codeOf, hasProgram } from './support.ts';
 
 const limits = { maxOutput: 64 << 20 };
@@ -47,6 +47,14 @@ const hello = Buffer.from(
 describe('the xz decoder', () => {
   it('decodes a golden file', () => {
     expect(Buffer.from(decodeXz(hello, limits)).toString()).toBe('hello');
+  });
+
+  it('reads what is stored without compression, and so does the real xz', () => {
+    for (const pieces of [[], [Buffer.from('a')], [randomBytes(65_536), prose(70_001), Buffer.from('b')]]) {
+      const file = Buffer.concat(storeXz(pieces));
+      expect(Buffer.compare(decodeXz(file, limits), Buffer.concat(pieces))).toBe(0);
+      if (haveXz) expect(Buffer.compare(xz(file, '-d'), Buffer.concat(pieces))).toBe(0);
+    }
   });
 
   it('refuses what is no xz file', async () => {

@@ -10,7 +10,8 @@ import {
   unlinkIfExists,
   writeAll,
 } from '../../sys/index.ts';
-import { uncompressed, xzCompressed } from './part.ts';
+import { storeXz } from '../xz/index.ts';
+import { xzCompressed } from './part.ts';
 
 /** A part as it is stored: its compression byte and what follows. */
 export interface StoredPart {
@@ -23,7 +24,7 @@ const maxDictionary = 8 << 20;
 const minDictionary = 4096;
 const timeLimit = 3_600_000;
 
-/** Compresses parts with the program `xz`; without it they are stored as they are. */
+/** Compresses parts with the program `xz`; without it they become .xz files that hold them as they are. */
 export class PartCompressor {
   readonly #program: string | undefined;
   readonly #folder: string;
@@ -38,7 +39,8 @@ export class PartCompressor {
 
   /** Takes the pieces before it returns its promise; SystemError COMMAND_FAILED. */
   async compress(pieces: readonly Uint8Array[]): Promise<StoredPart> {
-    if (this.#program === undefined) return { compression: uncompressed, payload: concat(pieces) };
+    // Not as type 0: libostree maps such a file from its second byte on, which no kernel allows.
+    if (this.#program === undefined) return { compression: xzCompressed, payload: concat(storeXz(pieces)) };
     const path = join(this.#folder, `part-${this.#count}`);
     this.#count += 1;
     const size = writePieces(path, pieces);

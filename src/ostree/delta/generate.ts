@@ -36,7 +36,7 @@ export interface GenerateOptions extends DeltaId {
   readonly bsdiff?: boolean;
   /** Bytes of old and new file together up to which they are made, which bounds memory; 16,000,000 where absent. */
   readonly maxBsdiffSize?: number;
-  /** False: parts are stored as they are, as they always are where there is no `xz`. */
+  /** False: parts are not compressed, as they never are where there is no `xz`. */
   readonly compress?: boolean;
   /** Seconds since 1970 to note. */
   readonly timestamp?: number;

@@ -5,7 +5,7 @@ import { decodeXattrs, swap32, type Xattr } from '../object-fields.ts';
 import { decodeXz } from '../xz/index.ts';
 import { decodingDelta, invalidDelta } from './errors.ts';
 
-export const uncompressed = 0x00;
+const uncompressed = 0x00;
 export const xzCompressed = 0x78;
 const payloadType = '(a(uuu)aa(ayay)ayay)';
 const modeLength = 12;
