@@ -62,7 +62,7 @@ export class HttpPipeline {
   constructor(origin: URL, options: PipelineOptions = {}) {
     this.#origin = origin;
     this.#options = options;
-    this.#depth = options.depth ?? 16;
+    this.#depth = Math.max(1, options.depth ?? 16);
     this.#owner = {
       collect: collectLimit,
       stallTimeout: options.stallTimeout ?? 30_000,

@@ -10,7 +10,7 @@ import {
   sha256,
   sha256Hex,
 } from '../../base/index.ts';
-import { close, fchmod, open, unlinkIfExists, writeAll } from '../../sys/index.ts';
+import { close, fchmod, ftruncate, open, unlinkIfExists, writeAll } from '../../sys/index.ts';
 import {
   type ArchiveHeader,
   archiveHeaderLength,
@@ -96,7 +96,11 @@ async function importStream(
       sink.abort();
       throw error;
     }
-    if (fd !== undefined) fchmod(fd, 0o644);
+    if (fd !== undefined) {
+      // Bytes after the end of the content are not covered by the checksum: they are not kept.
+      ftruncate(fd, header.contentAt + input.used);
+      fchmod(fd, 0o644);
+    }
     if (path !== undefined) adopt(txn, checksum, path);
     return input.received;
   } finally {
@@ -113,6 +117,8 @@ class FilezInput {
   #ahead: Uint8Array = new Uint8Array(0);
   #limit = Number.POSITIVE_INFINITY;
   received = 0;
+  /** Bytes of the deflate stream. */
+  used = 0;
 
   constructor(checksum: Checksum, pieces: AsyncIterable<unknown>, tee: (piece: Uint8Array) => void) {
     this.#checksum = checksum;
@@ -145,6 +151,7 @@ class FilezInput {
       if (isOpkgOstreeError(error)) throw error;
       throw corrupt(this.#checksum, 'it cannot be inflated', error);
     }
+    this.used = inflater.bytesWritten;
     if (total !== size) throw corrupt(this.#checksum, 'its content is shorter than its header says');
   }
 

@@ -25,6 +25,7 @@ export type Area = 'repo' | 'content';
 const defaultRetry: RetrySchedule = { attempts: 6, firstDelay: 500, maxDelay: 30_000 };
 const maxMirrorList = 1 << 20;
 const maxMirrors = 100;
+const maxStrikes = 2;
 const listPrefix = 'mirrorlist=';
 
 /** Made by `openSource`; `close` it. */
@@ -33,6 +34,7 @@ export class Source {
   readonly #bases: Record<Area, URL[]>;
   readonly #retry: RetrySchedule;
   readonly #signal: AbortSignal | undefined;
+  readonly #strikes = new Map<URL, number>();
   /** Bytes of bodies that came. */
   received = 0;
   requests = 0;
@@ -87,7 +89,7 @@ export class Source {
         if (!(error instanceof NetworkError)) throw error;
         // What another try may cure counts for more than that one mirror lacks the file.
         if (failure === undefined || isTransientNetworkError(error)) failure = error;
-        if (isTransientNetworkError(error)) this.#putLast(area, base);
+        if (isTransientNetworkError(error)) this.#demote(area, base, error.code === 'NETWORK_UNREACHABLE');
       }
     }
     throw failure;
@@ -149,10 +151,15 @@ export class Source {
     throw unexpected(url, answer.status);
   }
 
-  #putLast(area: Area, base: URL): void {
+  /** To the end of the list; out of it where it cannot be reached again and again and there are others. */
+  #demote(area: Area, base: URL, unreachable: boolean): void {
     const list = this.#bases[area];
     const at = list.indexOf(base);
-    if (at !== -1 && list.length > 1) list.push(...list.splice(at, 1));
+    if (at === -1 || list.length === 1) return;
+    const strikes = (this.#strikes.get(base) ?? 0) + (unreachable ? 1 : 0);
+    this.#strikes.set(base, strikes);
+    list.splice(at, 1);
+    if (strikes < maxStrikes) list.push(base);
   }
 }
 

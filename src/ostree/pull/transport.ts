@@ -16,7 +16,7 @@ export interface TransportOptions {
   /** Connections to one server. */
   readonly sockets?: number;
   /** Requests under way on one connection; 1 for none at once. */
-  readonly depth?: number;
+  readonly pipelining?: number;
   /** Milliseconds without a sign of life until a connection counts as dead. */
   readonly stallTimeout?: number;
 }
@@ -28,6 +28,8 @@ export interface Answer {
   readonly body: Uint8Array | (AsyncIterable<Uint8Array> & { close?(): void });
 }
 
+const defaultSockets = 4;
+const defaultPipelining = 16;
 const maxRedirects = 5;
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const pastProxy = 8;
@@ -85,9 +87,11 @@ export class Transport {
   #pipelineTo(url: URL): HttpPipeline {
     const known = this.#pipelines.get(url.origin);
     if (known !== undefined) return known;
+    const { sockets, pipelining, stallTimeout } = this.#options;
     const made = new HttpPipeline(url, {
-      ...this.#options,
-      ...(this.#pipelining ? {} : { depth: 1 }),
+      sockets: sockets ?? defaultSockets,
+      depth: this.#pipelining ? (pipelining ?? defaultPipelining) : 1,
+      ...(stallTimeout === undefined ? {} : { stallTimeout }),
       tls: this.#tls,
       signal: this.#signal,
     });
