@@ -19,6 +19,7 @@ import {
 } from '../ostree/index.ts';
 import { type EtcNode, readEtcTree } from '../state/index.ts';
 import { fileSystemSpace, lstat, now } from '../sys/index.ts';
+import { configGroup } from './sysroot-init.ts';
 
 const refPrefix = 'opkg-ostree/etc/';
 /** How many records are kept, and how many where space is short. */
@@ -31,16 +32,23 @@ export function etcHistoryRef(stateroot: string): RefName {
   return toRefName(`${refPrefix}${stateroot}`);
 }
 
+/** How many records a repository keeps: its config's `etc-history`, 0 for none, and few where space is short. */
+function recordLimit(repo: Repository): number {
+  const text = repo.config.get(configGroup, 'etc-history') ?? '';
+  const limit = /^\d{1,3}$/u.test(text) ? Number(text) : keptRecords.usual;
+  const scarce = fileSystemSpace(repo.path).free < keptRecords.scarceBytes;
+  return scarce ? Math.min(limit, keptRecords.scarce) : limit;
+}
+
 /** The records of a stateroot, newest first, as far as they are kept. */
 export function etcHistory(repo: Repository, stateroot: string): LogEntry[] {
   const tip = repo.readRef(etcHistoryRef(stateroot));
-  return tip === undefined ? [] : [...log(repo, tip, keptRecords.usual)];
+  return tip === undefined ? [] : [...log(repo, tip)];
 }
 
 /** The commits that a prune has to keep: the newest records of every stateroot. */
 export function etcHistoryRoots(repo: Repository): Checksum[] {
-  const scarce = fileSystemSpace(repo.path).free < keptRecords.scarceBytes;
-  const limit = scarce ? keptRecords.scarce : keptRecords.usual;
+  const limit = recordLimit(repo);
   return [...repo.listRefs(refPrefix).values()].flatMap((tip) =>
     [...log(repo, tip, limit)].map(({ checksum }) => checksum),
   );
@@ -60,6 +68,7 @@ export interface EtcRecord {
  * The caller holds the sysroot's lock.
  */
 export async function recordEtc(repo: Repository, record: EtcRecord): Promise<Checksum | undefined> {
+  if (recordLimit(repo) === 0) return undefined;
   const ref = etcHistoryRef(record.stateroot);
   const parent = repo.readRef(ref);
   const last = parent === undefined ? undefined : repo.loadCommit(parent);

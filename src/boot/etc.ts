@@ -18,6 +18,7 @@ import {
 } from '../state/index.ts';
 import { lstatIfExists, readFile } from '../sys/index.ts';
 import type { Sysroot } from './sysroot.ts';
+import { configGroup } from './sysroot-init.ts';
 
 /** A planned merge of `/etc`. */
 export interface PlannedEtc extends EtcReport {
@@ -29,16 +30,16 @@ export interface PlannedEtc extends EtcReport {
 
 /**
  * Plans the merge of a deployment's `/etc` into new defaults. A sysroot that another tool made may hold any system: there it is
- * libostree's merge, by whole files.
+ * libostree's merge, by whole files, and so where the repository's config has `etc-merge=files`.
  */
 export function planEtcOf(
-  sysroot: Pick<Sysroot, 'target'>,
+  sysroot: Pick<Sysroot, 'target' | 'repo'>,
   merge: { readonly path: string },
   defaults: EtcTree,
 ): PlannedEtc {
   const live = join(merge.path, 'etc');
   const sides = { base: readEtcTree(join(merge.path, 'usr/etc')), live: readEtcTree(live), target: defaults };
-  if (sysroot.target === undefined) {
+  if (sysroot.target === undefined || sysroot.repo.config.get(configGroup, 'etc-merge') === 'files') {
     const plan = planEtcTrees(sides.base, sides.live, sides.target);
     return {
       ...plan,

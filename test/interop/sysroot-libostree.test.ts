@@ -43,8 +43,11 @@ describe.skipIf(!hasOstree || !isRoot)(
     });
     afterEach(() => fs.rmSync(scratch, { recursive: true, force: true }));
 
+    /** Merges /etc as the real tool does, and keeps no history of it: both are ours alone. */
     function makeMine(target = 'generic-grub'): Sysroot {
-      return Sysroot.init(mine, { target: findTarget(target), stateroot: 'openwrt' });
+      Sysroot.init(mine, { target: findTarget(target), stateroot: 'openwrt' });
+      fs.appendFileSync(join(mine, 'ostree/repo/config'), 'etc-merge=files\netc-history=0\n');
+      return Sysroot.open(mine);
     }
     function makeTheirs(): string {
       fs.mkdirSync(theirs);

@@ -45,7 +45,7 @@ describe.skipIf(!hasOstree || !isRoot)('what cleanup keeps in the repository (ne
   const has = (commit: Checksum) => sysroot.repo.hasObject('commit', commit);
 
   it('a layered deployment keeps its base, by a ref that goes with it', async () => {
-    expect(refs()).toEqual(['openwrt/x86', 'opkg-ostree/base/0', 'ostree/1/1/0']);
+    expect(refs()).toEqual(['openwrt/x86', 'opkg-ostree/base/0', 'opkg-ostree/etc/openwrt', 'ostree/1/1/0']);
     ostree(['refs', `--repo=${repo}`, '--delete', 'openwrt/x86']);
     await cleanup(sysroot, silentContext);
     expect(has(base)).toBe(true);
