@@ -34,7 +34,7 @@ export interface GenerateOptions extends DeltaId {
   readonly minFallbackSize?: number;
   /** Patches of small files; true where absent. */
   readonly bsdiff?: boolean;
-  /** Bytes of old and new file together up to which they are made, which bounds memory; 16,000,000 where absent. */
+  /** Bytes of old and new file together up to which they are made, which bounds memory; 12,000,000 where absent. */
   readonly maxBsdiffSize?: number;
   /** False: parts are not compressed, as they never are where there is no `xz`. */
   readonly compress?: boolean;
@@ -61,7 +61,7 @@ export interface GeneratedDelta extends DeltaId {
 
 const defaultPartSize = 32_000_000;
 const defaultFallbackSize = 4_000_000;
-const defaultBsdiffSize = 16_000_000;
+const defaultBsdiffSize = 12_000_000;
 
 /**
  * Writes the delta that makes commit `to` of commit `from`, or of nothing: for `applyDelta` and for libostree. A delta
