@@ -11,6 +11,7 @@ import { readBootState } from './boot-state.ts';
 import { prepareSysroot } from './early-boot.ts';
 import { type PlannedEtc, planEtcOf } from './etc.ts';
 import { etcOf, noteEtc } from './etc-history.ts';
+import { noteEtcSeen } from './etc-seen.ts';
   rename,
   tempNameFor,
   unlinkIfExists,
@@ -21,6 +22,7 @@ import { goodOf } from './trial.ts';
 import { type Deployment, type DeploymentItem, deploymentId } from './deployment.ts';
 import { type PlannedEtc, planEtcOf } from './etc.ts';
 import { etcOf, noteEtc } from './etc-history.ts';
+import { noteEtcSeen } from './etc-seen.ts';
 import { withNewDeployment } from './list.ts';
 import { dropStaged, type StagedDeployment } from './staged.ts';
 import { type WriteOptions, writeDeployments } from './switch.ts';
@@ -99,6 +101,7 @@ async function recordHistory(
   if (sysroot.target === undefined) return;
   const id = deploymentId(staged);
   const { stateroot } = staged;
+  noteEtcSeen(sysroot.path, merge, staged);
   if (merge !== undefined && merge.stateroot === stateroot) {
     const before = {
       stateroot,
