@@ -54,6 +54,7 @@ export { type InitOptions, initStateroot } from './sysroot-init.ts';
 export {
   defaultKargs,
   findTarget,
+  type ImageLayout,
   listTargets,
   parseTarget,
   type Target,

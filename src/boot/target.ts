@@ -15,6 +15,19 @@ export interface TargetPartition {
   readonly mib: number;
 }
 
+/** A partition of the images that `image build` makes. */
+export interface ImagePartition {
+  readonly use: 'bios-boot' | 'esp' | 'sysroot';
+  /** MiB; 0 for the sysroot, which takes what is left. */
+  readonly mib: number;
+}
+
+/** The disk that `image build` makes; the first partition begins at `first` MiB. */
+export interface ImageLayout {
+  readonly first: number;
+  readonly partitions: readonly ImagePartition[];
+}
+
 /** Where U-Boot keeps its environment; offsets and size in bytes. */
 export interface TargetEnvironment {
   readonly device: string;
@@ -46,6 +59,8 @@ export interface Target {
   readonly root: { readonly by: string; readonly partition: number; readonly device?: string };
   readonly partitions: readonly TargetPartition[];
   readonly environment?: TargetEnvironment;
+  /** Absent where no disk image can be made. */
+  readonly image?: ImageLayout;
   /** Field name -> where the fact comes from. */
   readonly sources: Readonly<Record<string, string>>;
 }
@@ -104,6 +119,7 @@ export function parseTarget(value: unknown, source: string): Target {
   if (!isLoaderId(loaderId)) throw fields.invalid('loader.id', `unknown loader '${loaderId}'`);
   const serial = fields.optionalGroup('serial');
   const environment = fields.optionalGroup('environment');
+  const image = fields.optionalGroup('image');
   const devicetree = kernel.optionalText('devicetree');
   const device = root.optionalText('device');
   const target: Target = {
@@ -137,6 +153,7 @@ export function parseTarget(value: unknown, source: string): Target {
       ? {}
       : { serial: { unit: serial.number('unit'), speed: serial.number('speed') } }),
     ...(environment === undefined ? {} : { environment: environmentOf(environment) }),
+    ...(image === undefined ? {} : { image: imageOf(image, fields) }),
   };
   requireSources(target, fields);
   return target;
@@ -151,6 +168,7 @@ const factFields = [
   'root',
   'partitions',
   'environment',
+  'image',
 ] as const;
 
 function requireSources(target: Target, fields: Fields): void {
@@ -159,6 +177,20 @@ function requireSources(target: Target, fields: Fields): void {
       throw fields.invalid(`sources.${field}`, 'each fact needs its source');
     }
   }
+}
+
+function imageOf(group: Fields, fields: Fields): ImageLayout {
+  const partitions = group.groups('partitions').map((partition): ImagePartition => {
+    const use = partition.text('use');
+    if (use !== 'bios-boot' && use !== 'esp' && use !== 'sysroot') {
+      throw fields.invalid('image.partitions', `unknown use '${use}'`);
+    }
+    return { use, mib: partition.number('mib') };
+  });
+  if (partitions.findIndex(({ use }) => use === 'sysroot') !== partitions.length - 1) {
+    throw fields.invalid('image.partitions', 'the sysroot is the last one, and the only one of its kind');
+  }
+  return { first: group.number('first'), partitions };
 }
 
 function environmentOf(fields: Fields): TargetEnvironment {

@@ -199,6 +199,17 @@ export function read(
   return guarded('read', `fd ${fd}`, () => fs.readSync(fd, buffer, offset, length, position));
 }
 
+/** Writes all the bytes at an offset of the file; the descriptor's position stays. */
+export function writeAt(fd: number, bytes: Uint8Array, offset: number): void {
+  let done = 0;
+  while (done < bytes.byteLength) {
+    const from = done;
+    done += guarded('write', `fd ${fd}`, () =>
+      fs.writeSync(fd, bytes, from, bytes.byteLength - from, offset + from),
+    );
+  }
+}
+
 /** Writes all the bytes at the descriptor's position. */
 export function writeAll(fd: number, bytes: Uint8Array): void {
   let done = 0;

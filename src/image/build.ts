@@ -1,0 +1,234 @@
+/**
+ * A disk image from a sysroot's folder: partition table, loaders, ext4. Everything is written into one sparse file beside its
+ * name, which it gets at the end.
+ */
+import { dirname, join } from 'node:path/posix';
+import { NoSpaceError, type OperationContext, throwIfAborted } from '../base/index.ts';
+import {
+  close,
+  fsync,
+  fsyncDirectory,
+  ftruncate,
+  lstat,
+  makeTempDir,
+  open,
+  readdirTyped,
+  readFile,
+  removeTree,
+  rename,
+  tempNameFor,
+  unlinkIfExists,
+  writeAt,
+} from '../sys/index.ts';
+import { patchBootImage, patchCoreImage } from './grub-bios.ts';
+import { type DiskPlan, mib, type PlannedPartition, renderSfdisk, sectorBytes } from './layout.ts';
+import { requireGrubModules, requireTool, runTool } from './tools.ts';
+
+export interface ImageRequest {
+  readonly plan: DiskPlan;
+  /** The folder that becomes the sysroot. */
+  readonly sysroot: string;
+  readonly output: string;
+  /** GRUB's platform of the ESP, as `x86_64-efi`. */
+  readonly efiPlatform: string | undefined;
+}
+
+/** What GRUB needs to read a GPT, ext4 and our grub.cfg. No module is loaded later: there is no folder of them. */
+const grubModules = [
+  'boot',
+  'configfile',
+  'echo',
+  'ext2',
+  'linux',
+  'minicmd',
+  'normal',
+  'part_gpt',
+  'part_msdos',
+  'reboot',
+  'serial',
+  'terminal',
+  'test',
+];
+
+/** Checks that all tools are there, before anything is made. */
+export function requireImageTools(plan: DiskPlan, efiPlatform: string | undefined): void {
+  requireTool('sfdisk');
+  requireTool('mke2fs');
+  const uses = plan.partitions.map(({ use }) => use);
+  if (uses.includes('bios-boot')) requireGrub('i386-pc');
+  if (uses.includes('esp')) {
+    requireGrub(efiPlatform ?? 'efi');
+    requireTool('mkfs.vfat');
+    requireTool('mcopy');
+  }
+}
+
+function requireGrub(platform: string): void {
+  requireTool('grub-mkimage');
+  requireGrubModules(platform);
+}
+
+/** Makes the image; what was there under that name is replaced at the end. NO_SPACE where the sysroot does not fit its partition. */
+export async function buildImage(request: ImageRequest, ctx: OperationContext): Promise<void> {
+  const { plan, output } = request;
+  requireRoom(plan, request.sysroot);
+  const temp = tempNameFor(output);
+  const scratch = makeTempDir('opkg-ostree-image-', dirname(output));
+  try {
+    const fd = open(temp, 'wx');
+    try {
+      ftruncate(fd, plan.bytes);
+    } finally {
+      close(fd);
+    }
+    ctx.onProgress({ phase: 'boot', message: 'writing the partition table' });
+    await runTool('sfdisk', ['-q', temp], { input: renderSfdisk(plan), signal: ctx.signal });
+    for (const partition of plan.partitions) {
+      throwIfAborted(ctx.signal);
+      ctx.onProgress({ phase: 'boot', message: `writing the partition '${partition.use}'` });
+      await writePartition(request, partition, temp, scratch, ctx);
+    }
+    const done = open(temp, 'r+');
+    try {
+      fsync(done);
+    } finally {
+      close(done);
+    }
+    rename(temp, output);
+    fsyncDirectory(dirname(output));
+  } finally {
+    removeTree(scratch);
+    unlinkIfExists(temp);
+  }
+}
+
+async function writePartition(
+  request: ImageRequest,
+  partition: PlannedPartition,
+  file: string,
+  scratch: string,
+  ctx: OperationContext,
+): Promise<void> {
+  const { plan } = request;
+  if (partition.use === 'bios-boot') await writeBiosBoot(plan, partition, file, scratch, ctx);
+  else if (partition.use === 'esp') await writeEsp(request, partition, file, scratch, ctx);
+  else await writeSysroot(request, partition, file, ctx);
+}
+
+async function writeBiosBoot(
+  plan: DiskPlan,
+  partition: PlannedPartition,
+  file: string,
+  scratch: string,
+  ctx: OperationContext,
+): Promise<void> {
+  const modules = requireGrubModules('i386-pc');
+  const core = join(scratch, 'core.img');
+  await makeGrub('i386-pc', plan, core, ['biosdisk'], ctx);
+  const sector = partition.start / sectorBytes;
+  const bytes = patchCoreImage(readFile(core), sector);
+  if (bytes.byteLength > partition.size) {
+    throw new NoSpaceError(
+      'NO_SPACE',
+      `GRUB's core image (${bytes.byteLength} bytes) does not fit its partition`,
+    );
+  }
+  const fd = open(file, 'r+');
+  try {
+    writeAt(fd, patchBootImage(readFile(join(modules, 'boot.img')), sector), 0);
+    writeAt(fd, bytes, partition.start);
+  } finally {
+    close(fd);
+  }
+}
+
+async function writeEsp(
+  { plan, efiPlatform = 'efi' }: ImageRequest,
+  partition: PlannedPartition,
+  file: string,
+  scratch: string,
+  ctx: OperationContext,
+): Promise<void> {
+  // The names of the removable-media path (UEFI 2.10, 3.5.1.1).
+  const name = efiPlatform === 'arm64-efi' ? 'BOOTAA64.EFI' : 'BOOTX64.EFI';
+  await makeGrub(efiPlatform, plan, join(scratch, name), ['fat'], ctx);
+  const { signal } = ctx;
+  const serial = plan.filesystemUuid.slice(0, 8);
+  const options = ['--invariant', '-F', '32', '-s', '1', '-i', serial, '-n', 'ESP'];
+  const offset = `--offset=${partition.start / sectorBytes}`;
+  await runTool('mkfs.vfat', [...options, offset, file, String(partition.size / 1024)], { signal });
+  const image = `${file}@@${partition.start}`;
+  await runTool('mmd', ['-i', image, '::/EFI', '::/EFI/BOOT'], { signal });
+  await runTool('mcopy', ['-i', image, join(scratch, name), `::/EFI/BOOT/${name}`], { signal });
+}
+
+/** GRUB with its configuration on the sysroot's partition of the disk that it was itself started from. */
+async function makeGrub(
+  platform: string,
+  { sysroot }: DiskPlan,
+  output: string,
+  more: readonly string[],
+  ctx: OperationContext,
+): Promise<void> {
+  const prefix = `(,gpt${sysroot.number})/boot/grub`;
+  const args = ['-d', requireGrubModules(platform), '-O', platform, '-p', prefix, '-o', output];
+  await runTool('grub-mkimage', [...args, ...more, ...grubModules], { signal: ctx.signal });
+}
+
+async function writeSysroot(
+  { plan, sysroot }: ImageRequest,
+  partition: PlannedPartition,
+  file: string,
+  ctx: OperationContext,
+): Promise<void> {
+  // Features that GRUB 2.06 and U-Boot do not read stay off.
+  const features = ['-O', '^metadata_csum_seed,^orphan_file'];
+  const names = ['-L', 'sysroot', '-U', plan.filesystemUuid, '-m', '1'];
+  const extended = `offset=${partition.start},hash_seed=${plan.filesystemUuid},nodiscard`;
+  await runTool(
+    'mke2fs',
+    [
+      '-q',
+      '-F',
+      '-t',
+      'ext4',
+      ...features,
+      ...names,
+      '-E',
+      extended,
+      '-d',
+      sysroot,
+      file,
+      `${partition.size / 1024}k`,
+    ],
+    { signal: ctx.signal },
+  );
+}
+
+/** Of the partition, for journal, inode tables and reserved blocks. */
+const overhead = 0.1;
+
+function requireRoom(plan: DiskPlan, sysroot: string): void {
+  const needed = bytesOf(sysroot, new Set());
+  const free = Math.floor(plan.sysroot.size * (1 - overhead)) - 16 * mib;
+  if (needed <= free) return;
+  const size = Math.ceil((plan.bytes + (needed - free) / (1 - overhead)) / mib);
+  throw new NoSpaceError('NO_SPACE', `the sysroot needs ${needed} bytes, its partition has ${free}`, {
+    hint: `--size ${size}M is enough for what is in it now; a change needs room for a second deployment`,
+    details: { needed, free, missing: needed - free },
+  });
+}
+
+/** What a tree takes on a file system with blocks of 4 KiB, each inode once. */
+function bytesOf(folder: string, seen: Set<number>): number {
+  let sum = 0;
+  for (const entry of readdirTyped(folder)) {
+    const path = join(folder, entry.name);
+    const stats = lstat(path);
+    if (seen.has(stats.ino)) continue;
+    seen.add(stats.ino);
+    sum += stats.isFile() ? Math.ceil(stats.size / 4096) * 4096 : stats.isDirectory() ? 4096 : 0;
+    if (stats.isDirectory()) sum += bytesOf(path, seen);
+  }
+  return sum;
+}
