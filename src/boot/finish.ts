@@ -5,21 +5,17 @@ import { type EtcReport, readEtcTree, refuseTypeConflicts, stampEtc } from '../s
 import {
   lstatIfExists,
   now,
-import { readBootState } from './boot-state.ts';
   readdir,
   removeTree,
-import { prepareSysroot } from './early-boot.ts';
-import { type PlannedEtc, planEtcOf } from './etc.ts';
-import { etcOf, noteEtc } from './etc-history.ts';
-import { noteEtcSeen } from './etc-seen.ts';
   rename,
   tempNameFor,
   unlinkIfExists,
 } from '../sys/index.ts';
 import { entryField } from './bls.ts';
+import { readBootState } from './boot-state.ts';
 import { type CleanupOptions, type CleanupReport, cleanup } from './cleanup.ts';
-import { goodOf } from './trial.ts';
 import { type Deployment, type DeploymentItem, deploymentId } from './deployment.ts';
+import { prepareSysroot } from './early-boot.ts';
 import { type PlannedEtc, planEtcOf } from './etc.ts';
 import { etcOf, noteEtc } from './etc-history.ts';
 import { noteEtcSeen } from './etc-seen.ts';
@@ -27,6 +23,7 @@ import { withNewDeployment } from './list.ts';
 import { dropStaged, type StagedDeployment } from './staged.ts';
 import { type WriteOptions, writeDeployments } from './switch.ts';
 import type { Sysroot } from './sysroot.ts';
+import { goodOf } from './trial.ts';
 import { ensureVar, installFactory } from './var.ts';
 
 export interface FinishOptions extends WriteOptions {
@@ -67,13 +64,14 @@ export async function finishDeployment(
   const etc = mergeEtc(sysroot, staged, merge, notes, options.onEtcStep);
   const varPath = sysroot.varPath(staged.stateroot);
   ensureVar(varPath);
-  installFactory(staged.path, varPath);
+  installFactory(staged.path, varPath, notes);
   if (entryField(staged.entry, 'initrd') === undefined) {
     notes.push(...prepareSysroot(sysroot.path, staged, current));
   }
   const { retain, notDefault } = options;
   const list: DeploymentItem[] = withNewDeployment(current, staged, {
     merge,
+    good: goodOf(readBootState(sysroot.path), current),
     ...(retain === undefined ? {} : { retain }),
     ...(notDefault === undefined ? {} : { notDefault }),
   });

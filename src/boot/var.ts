@@ -38,29 +38,43 @@ export function ensureVar(path: string): void {
   fsyncDirectory(path);
 }
 
-/** Copies the deployment's factory content into `/var` where nothing is yet; the paths that were made come back. */
-export function installFactory(deployment: string, varPath: string): string[] {
+/**
+ * Copies the deployment's factory content into `/var` where nothing is yet; the paths that were made come back. What lies below a
+ * volatile name is left out with a note: every boot empties it, and a directory there would stand in its link's place.
+ */
+export function installFactory(deployment: string, varPath: string, notes: string[] = []): string[] {
   const made: string[] = [];
   const folders = ['usr', 'usr/share', factoryRoot, `${factoryRoot}/var`];
   const real = folders.every((folder) => lstatIfExists(join(deployment, folder))?.isDirectory() === true);
-  if (real) copyMissing(join(deployment, factoryRoot, 'var'), varPath, '', made);
+  if (real) copyMissing(join(deployment, factoryRoot, 'var'), varPath, '', { made, notes });
   return made;
 }
 
-function copyMissing(from: string, to: string, folder: string, made: string[]): void {
+const volatileNames: ReadonlySet<string> = new Set(varVolatile.map((entry) => entry.name));
+
+interface FactoryRun {
+  readonly made: string[];
+  readonly notes: string[];
+}
+
+function copyMissing(from: string, to: string, folder: string, run: FactoryRun): void {
   const names = readdirIfExists(join(from, folder)).sort();
   if (names.length > 0) sweepTemporary(join(to, folder), names);
   for (const name of names) {
     const path = folder === '' ? name : `${folder}/${name}`;
+    if (volatileNames.has(path)) {
+      run.notes.push(`/var/${path} is emptied at each boot: what the packages have in it is not copied`);
+      continue;
+    }
     const source = lstat(join(from, path));
     const there = lstatIfExists(join(to, path));
     if (there === undefined) {
       if (!copyNode(join(from, path), join(to, path), source)) continue;
-      made.push(path);
+      run.made.push(path);
     } else if (!there.isDirectory()) {
       continue;
     }
-    if (source.isDirectory()) copyMissing(from, to, path, made);
+    if (source.isDirectory()) copyMissing(from, to, path, run);
   }
 }
 

@@ -20,6 +20,7 @@ import { assemble, type LayeredCommit } from '../layer/index.ts';
 import { dictString } from '../ostree/index.ts';
 import type { Environment } from './environment.ts';
 import { type EtcSummary, summarizeEtc } from './etc-summary.ts';
+import { etcFigures, uciWarnings } from './etc-view.ts';
 import type { FeedSnapshot } from './feed-snapshot.ts';
 import { appendHistory, type HistoryRecord, type Outcome, type ScriptReport } from './history.ts';
 import { readTreeState, type TreeState } from './installed.ts';
@@ -93,12 +94,14 @@ export function change(
     const target = await aim(session);
     throwIfAborted(env.signal);
     const { resolution, base } = resolveTarget(session, target);
-    const { plan } = resolution;
+    const plan = options.dryRun
+      ? { ...resolution.plan, etc: etcFigures(session, target.base) }
+      : resolution.plan;
     const result = (outcome: ChangeResult['outcome']): ChangeResult => ({
       outcome,
       plan,
       deployment: null,
-      notes: recommendNotes(resolution),
+      notes: [...recommendNotes(resolution), ...uciWarnings(session)],
       etc: null,
       historyId: null,
     });
@@ -139,7 +142,7 @@ export function change(
         result: {
           ...result('done'),
           deployment: { id: deploymentId(staged), checksum: staged.checksum, path: staged.path },
-          notes: [...recommendNotes(resolution), ...scriptNotes(layered), ...made.notes, ...leftovers],
+          notes: [...result('done').notes, ...scriptNotes(layered), ...made.notes, ...leftovers],
           etc: summarizeEtc(made.etc ?? staged.etc),
         },
         scripts: layered?.scripts.map(scriptReport) ?? [],

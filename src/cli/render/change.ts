@@ -59,6 +59,11 @@ export function renderPlan(plan: Plan): string[] {
     ...(plan.suspended.length === 0
       ? []
       : [`Suspended (cannot be layered now): ${plan.suspended.join(' ')}`]),
+    ...(plan.etc === null
+      ? []
+      : [
+          `/etc: ${plan.etc.updated} updated, ${plan.etc.merged} merged, ${plan.etc.conflicts} conflicts ('opkg-ostree etc merge --preview' shows them).`,
+        ]),
     ...(plan.services.enable.length === 0 ? [] : [`Services enabled: ${plan.services.enable.join(' ')}`]),
   ];
   if (lines.length === 0) return ['No package changes.'];
