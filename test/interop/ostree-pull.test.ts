@@ -145,6 +145,30 @@ describe.skipIf(!usable)('pull beside the real ostree (needs root, ostree and se
     ostree(path, 'fsck');
   });
 
+  it('takes a static delta where one fits, and the objects where it is broken', async () => {
+    const [first = '', second = ''] = tips;
+    ostree(src, 'static-delta', 'generate', `--from=${first}`, `--to=${second}`);
+    ostree(src, 'static-delta', 'generate', '--empty', `--to=${second}`);
+    ostree(src, 'summary', '-u');
+    const fresh = theirs('bare');
+    expect(await pull(Repository.open(fresh), 'o', { refs: ['main'] })).toMatchObject({ deltas: 1 });
+    ostree(fresh, 'fsck');
+    const older = theirs('bare');
+    const repo = Repository.open(older);
+    await pull(repo, 'o', { refs: [first] });
+    await repo.withTransaction((txn) => txn.setRef(toRefName('o:main'), first as Checksum));
+    const report = await pull(repo, 'o', { refs: ['main'] });
+    expect(report).toMatchObject({ deltas: 1, objects: 0 });
+    ostree(older, 'fsck');
+    execFileSync('sh', ['-c', `for f in ${src}/deltas/*/*/0; do printf x > $f; done`]);
+    const broken = theirs('bare');
+    expect(await pull(Repository.open(broken), 'o', { refs: ['main'] })).toMatchObject({ deltas: 0 });
+    ostree(broken, 'fsck');
+    expect(readdirSync(join(broken, 'state'))).toEqual([]);
+    execFileSync('rm', ['-rf', join(src, 'deltas')]);
+    ostree(src, 'summary', '-u');
+  });
+
   it('is killed again and again and ends whole', async () => {
     const path = theirs('bare');
     let kills = 0;

@@ -3,7 +3,6 @@
  * pull goes on from: the marker `state/<commit>.commitpartial`, then the commits and, batch by batch, their objects, then the
  * markers go, then the refs change.
  */
-import { randomBytes } from 'node:crypto';
 import {
   type Checksum,
   ConfigError,
@@ -13,11 +12,11 @@ import {
   textOf,
   toRefName,
 } from '../../base/index.ts';
-import { exists, mkdirp, removeTree, unlinkDurable, writeFileDurable } from '../../sys/index.ts';
+import { exists, unlinkDurable, writeFileDurable } from '../../sys/index.ts';
 import { parseKeyFile } from '../keyfile.ts';
 import type { Repository } from '../repository.ts';
 import { SpaceBudget } from '../space.ts';
-import { summaryMode } from '../summary.ts';
+import { summaryDeltas, summaryMode } from '../summary.ts';
 import { type CheckedCommit, type CommitChecks, fetchHistory } from './fetch-commits.ts';
 import { ObjectFetcher, type Subpaths } from './fetch-objects.ts';
 import { type FetchedSummary, fetchSummary } from './fetch-summary.ts';
@@ -26,9 +25,11 @@ import type { PulledRef, PullOptions, RemotePullReport } from './options.ts';
 import { PullProgress } from './progress.ts';
 import { type RemoteConfig, readRemote } from './remote-config.ts';
 import { resolveTips, type Tip, wantedNames } from './resolve-refs.ts';
+import { ScratchFolder } from './scratch.ts';
 import { commitSizes } from './sizes.ts';
 import { openSource, type Source } from './source.ts';
 import { Trust } from './trust.ts';
+import { tryDelta } from './try-delta.ts';
 
 const maxConfig = 1 << 20;
 const blockSize = 4096;
@@ -70,6 +71,7 @@ class Pull {
   readonly #options: PullOptions;
   readonly #ctx: OperationContext;
   readonly #trust: Trust;
+  #deltas = 0;
 
   constructor(
     repo: Repository,
@@ -105,7 +107,7 @@ class Pull {
     for (const tip of tips) {
       for (const one of await fetchHistory(checks, tip, this.#currentOf(tip))) commits.set(one.checksum, one);
     }
-    const objects = await this.#take([...commits.values()], summary);
+    const objects = await this.#take(await this.#byDelta(tips, commits, summary), summary);
     const refs = await this.#setRefs(tips);
     this.#keepSummary(summary);
     return {
@@ -114,7 +116,7 @@ class Pull {
       objects,
       bytes: this.#source.received,
       requests: this.#source.requests,
-      deltas: 0,
+      deltas: this.#deltas,
     };
   }
 
@@ -133,6 +135,44 @@ class Pull {
     return toRefName(this.#options.mirror === true ? branch : `${this.#remote.name}:${branch}`);
   }
 
+  /** The commits with those marked whole that a static delta has brought. Mirrors are for others: they take objects. */
+  async #byDelta(
+    tips: readonly Tip[],
+    commits: ReadonlyMap<Checksum, CheckedCommit>,
+    summary: FetchedSummary | undefined,
+  ): Promise<CheckedCommit[]> {
+    const { disableStaticDeltas, mirror, commitMetadataOnly, subpaths } = this.#options;
+    const all = [...commits.values()];
+    const partly = mirror === true || commitMetadataOnly === true || subpaths !== undefined;
+    if (summary === undefined || disableStaticDeltas === true || partly) return all;
+    const deltas = summaryDeltas(summary.summary.metadata);
+    const brought = new Set<Checksum>();
+    const scratch = new ScratchFolder(this.#repo);
+    try {
+      for (const tip of deltas.size === 0 ? [] : tips) {
+        if (commits.get(tip.commit)?.whole !== false || brought.has(tip.commit)) continue;
+        const attempt = {
+          repo: this.#repo,
+          source: this.#source,
+          target: this.#targetOf(scratch),
+          deltas,
+          from: this.#currentOf(tip),
+          to: tip.commit,
+        };
+        if (await tryDelta(attempt, this.#ctx)) brought.add(tip.commit);
+      }
+    } finally {
+      scratch.remove();
+    }
+    this.#deltas = brought.size;
+    for (const commit of brought) unlinkDurable(`${this.#repo.path}/state/${commit}.commitpartial`);
+    return all.map((one) => (brought.has(one.checksum) ? { ...one, whole: true } : one));
+  }
+
+  #targetOf(scratch: ScratchFolder) {
+    return { archive: this.#repo.mode === 'archive', scratchPath: () => scratch.next() };
+  }
+
   /** How many objects came. */
   async #take(commits: readonly CheckedCommit[], summary: FetchedSummary | undefined): Promise<number> {
     const missing = commits.filter(({ whole }) => !whole);
@@ -146,7 +186,7 @@ class Pull {
       const fetcher = new ObjectFetcher(
         this.#repo,
         this.#source,
-        { archive: this.#repo.mode === 'archive', scratchPath: () => scratch.next() },
+        this.#targetOf(scratch),
         new PullProgress(this.#ctx, total),
         this.#ctx,
       );
@@ -233,28 +273,6 @@ class Pull {
     writeFileDurable(`${this.#repo.path}/summary`, fetched.bytes);
     if (fetched.signature !== undefined)
       writeFileDurable(`${this.#repo.path}/summary.sig`, fetched.signature);
-  }
-}
-
-/** Files that are not verified yet; named so that a later transaction sweeps what a killed one leaves. */
-class ScratchFolder {
-  readonly #path: string;
-  #made = false;
-  #count = 0;
-
-  constructor(repo: Repository) {
-    this.#path = `${repo.path}/tmp/opkg-ostree-pull-${randomBytes(6).toString('hex')}`;
-  }
-
-  next(): string {
-    if (!this.#made) mkdirp(this.#path, 0o700);
-    this.#made = true;
-    this.#count += 1;
-    return `${this.#path}/${this.#count}`;
-  }
-
-  remove(): void {
-    if (this.#made) removeTree(this.#path);
   }
 }
 
