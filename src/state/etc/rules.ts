@@ -133,11 +133,15 @@ export class EtcRules {
 
   /** The rule of a path, relative to /etc. */
   ruleFor(path: string): EtcRule {
-    const found = this.#lines.find(
+    const holding = this.#lines.filter(
       ({ matches, line: { token } }) =>
         matches.test(path) && (token === undefined || token === pathToken(this.#live, path)),
     );
-    return found?.line.rule ?? 'default';
+    const [first, second] = holding.map((entry) => entry.line);
+    // `etc merge FILE` asks for a merge: by more than lines where the table knows how.
+    const isAsked = first?.rule === 'lines' && first.token !== undefined;
+    if (isAsked && (second?.rule === 'uci' || second?.rule === 'accounts')) return second.rule;
+    return first?.rule ?? 'default';
   }
 }
 
