@@ -1,6 +1,6 @@
 /**
- * GETs of many small files from one server: a few connections with many requests under way on each. Fetching 3,000
- * objects through node:http costs about twice as much (docs/formats/remote.md). Redirects are handed back; nothing is
+ * GETs of many small files from one server: a few connections with many requests under way on each. node:http spends
+ * more on each request than a small object takes to store. Redirects are handed back; nothing is
  * retried but what a server left unanswered when it closed a connection that had worked.
  */
 import type { Socket } from 'node:net';

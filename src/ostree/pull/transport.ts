@@ -28,8 +28,8 @@ export interface Answer {
   readonly body: Uint8Array | (AsyncIterable<Uint8Array> & { close?(): void });
 }
 
-const defaultSockets = 4;
-const defaultPipelining = 16;
+const defaultSockets = 2;
+const defaultPipelining = 32;
 const maxRedirects = 5;
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const pastProxy = 8;
