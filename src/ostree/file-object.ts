@@ -15,7 +15,7 @@ import {
   xattrCapability,
 } from '../sys/index.ts';
 import { archiveHeaderLength, decodeArchiveHeader, decodeBareUserMeta } from './file-header.ts';
-import { type Attributes, isSymlink, typeRegular, type Xattr } from './object-fields.ts';
+import { type Attributes, isSymlink, type Xattr } from './object-fields.ts';
 import type { RepoMode } from './repo-config.ts';
 
 /** A regular file or symlink of a repository. */
@@ -234,9 +234,4 @@ async function* inflateChunks(
     throw corrupt(checksum, 'cannot be inflated', error);
   }
   if (total !== size) throw corrupt(checksum, 'its content is shorter than its header says');
-}
-
-/** Attributes of a regular file with these permission bits, owned by root, without extended attributes. */
-export function plainFileAttributes(permissions: number): Attributes {
-  return { uid: 0, gid: 0, mode: typeRegular | permissions, xattrs: [] };
 }

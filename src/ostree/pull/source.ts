@@ -1,12 +1,5 @@
 /** A remote's files by name, from the first of its mirrors that has them, tried again where that may help. */
-import {
-  ConfigError,
-  concat,
-  InterruptedError,
-  isOpkgOstreeError,
-  NetworkError,
-  textOf,
-} from '../../base/index.ts';
+import { ConfigError, concat, isOpkgOstreeError, NetworkError, textOf } from '../../base/index.ts';
 import { isTransientNetworkError, type RetrySchedule, retrying, sleep } from '../../sys/index.ts';
 import type { RemoteConfig } from './remote-config.ts';
 import { type Answer, Transport, type TransportOptions } from './transport.ts';
@@ -262,9 +255,4 @@ function tooLarge(url: URL, limit: number): NetworkError {
     `${url.origin}${url.pathname} is larger than the ${limit} bytes that it may have`,
     { details: { limit }, hint: 'use another mirror' },
   );
-}
-
-/** True where the operation was cancelled. */
-export function isInterruption(error: unknown): boolean {
-  return error instanceof InterruptedError;
 }

@@ -1,7 +1,7 @@
 import { concat } from '../../base/index.ts';
 import { XzDecoder, type XzLimits } from './decoder.ts';
 
-export { XzDecoder, type XzDecoderOptions, type XzLimits } from './decoder.ts';
+export { XzDecoder, type XzLimits } from './decoder.ts';
 export { storeXz } from './stored.ts';
 
 /** The content of a whole .xz file; ParseError XZ_INVALID for broken data, XZ_UNSUPPORTED for what is beyond us. */
