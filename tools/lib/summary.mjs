@@ -37,7 +37,7 @@ function printSuite(name, out) {
 
 function printTotal(out) {
   const total = { passed: 0, failed: 0, skipped: 0 };
-  const suites = new Set(['unit', 'interop', 'main']);
+  const suites = new Set(['unit', 'interop', 'e2e', 'main']);
   for (const { name, status, seconds } of steps(out)) {
     const counts = suites.has(name)
       ? countSuite(name, out)

@@ -159,3 +159,24 @@ export function extractImage(image: string, dir: string): string {
   run('debugfs', ['-R', `rdump / ${dir}`, image]);
   return dir;
 }
+
+/** Why a partition of an image cannot be mounted here; undefined where it can. */
+export function mountObstacle(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root';
+  return spawnSync('losetup', ['-f']).status === 0 ? undefined : 'no loop device';
+}
+
+/** Mounts the last partition of a disk, the sysroot, for as long as `body` runs. */
+export async function withMounted<T>(disk: string, body: (path: string) => Promise<T>): Promise<T> {
+  const starts = run('sfdisk', ['-d', disk]).match(/start= *\d+/gu) ?? [];
+  const sector = Number(/\d+/u.exec(starts.at(-1) ?? '')?.[0]);
+  const path = `${disk}.mounted`;
+  mkdirSync(path, { recursive: true });
+  run('mount', ['-o', `loop,offset=${sector * 512}`, disk, path]);
+  try {
+    return await body(path);
+  } finally {
+    run('umount', [path]);
+    rmSync(path, { recursive: true });
+  }
+}

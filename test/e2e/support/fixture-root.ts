@@ -16,6 +16,10 @@ export function staticBusybox(): string | undefined {
 export interface FixtureOptions {
   /** Printed at each start. */
   readonly name: string;
+  /** A kernel for usr/lib/modules; a text in its place where the machine is started with one of its own. */
+  readonly kernel?: string;
+  /** A static busybox of another architecture. */
+  readonly busybox?: string;
   /** sh that init runs before anything else: what breaks this deployment. */
   readonly broken?: string;
   /** More files by path; an executable where the content begins with `#!`. */
@@ -39,7 +43,7 @@ export function writeFixtureRoot(dir: string, options: FixtureOptions): void {
   }
   for (const [path, target] of Object.entries(links)) symlinkSync(target, join(dir, path));
   const busybox = staticBusybox() ?? '';
-  cpSync(busybox, join(dir, 'usr/bin/busybox'));
+  cpSync(options.busybox ?? busybox, join(dir, 'usr/bin/busybox'));
   const applets = spawnSync(busybox, ['--list'], { encoding: 'utf8' }).stdout.trim().split('\n');
   for (const applet of applets) {
     // The product brings its own; /sbin/init is the fixture's.
@@ -67,6 +71,7 @@ export function writeFixtureRoot(dir: string, options: FixtureOptions): void {
     writeFileSync(join(dir, path), content);
     if (content.startsWith('#!')) chmodSync(join(dir, path), 0o755);
   }
+  if (options.kernel !== undefined) cpSync(options.kernel, join(dir, 'usr/lib/modules/fixture/vmlinuz'));
   for (const path of options.without ?? []) spawnSync('rm', ['-rf', join(dir, path)]);
 }
 

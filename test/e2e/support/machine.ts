@@ -2,18 +2,64 @@
  * A machine under QEMU without KVM: no sleeping, each wait is for a line of its serial console and has a limit. The console is
  * kept as a log, also when a test passes.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createWriteStream, existsSync, mkdirSync, type WriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 
-export interface MachineOptions {
-  readonly kernel: string;
-  readonly initrd?: string;
-  readonly append: string;
+/** What starts the machine: QEMU itself with a kernel, or firmware that finds a loader on the disk. */
+type Start =
+  | { readonly kernel: string; readonly initrd?: string; readonly append: string }
+  | { readonly firmware: Firmware };
+
+export type Firmware = 'bios' | 'efi' | 'u-boot';
+
+export type MachineOptions = Start & {
   /** A disk image; the machine sees it as /dev/nvme0n1, which Debian's cloud kernel needs no module for. */
   readonly image: string;
   /** Where the console is kept; appended to. */
   readonly log: string;
+  /** Restart by itself at a reset, as a router does; else that ends the machine. */
+  readonly reboots?: boolean;
+  /** Where each write of the machine is recorded; an empty file. */
+  readonly writeLog?: string;
+};
+
+const ovmf = '/usr/share/OVMF/OVMF_CODE.fd';
+const uboot = '/usr/lib/u-boot/qemu_arm64/u-boot.bin';
+
+/** Why a machine with that firmware cannot be started here; undefined where it can. */
+export function firmwareObstacle(firmware: Firmware): string | undefined {
+  const program = firmware === 'u-boot' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+  if (spawnSync(program, ['--version']).status !== 0) return `${program} is not installed`;
+  if (firmware === 'efi' && !existsSync(ovmf)) return 'ovmf is not installed';
+  if (firmware === 'u-boot' && !existsSync(uboot)) return 'u-boot-qemu is not installed';
+  return undefined;
+}
+
+function startArguments(options: MachineOptions): string[] {
+  if ('kernel' in options) {
+    const initrd = options.initrd === undefined ? [] : ['-initrd', options.initrd];
+    // The emulated TSC follows that of whichever host CPU runs: a guest that trusts it was seen to sleep for ever.
+    return ['-kernel', options.kernel, ...initrd, '-append', `${options.append} tsc=unstable`];
+  }
+  switch (options.firmware) {
+    case 'bios':
+      return [];
+    case 'efi':
+      return ['-M', 'q35', '-drive', `if=pflash,format=raw,readonly=on,file=${ovmf}`];
+    case 'u-boot':
+      return ['-M', 'virt', '-cpu', 'cortex-a57', '-bios', uboot];
+  }
+}
+
+function diskArguments({ image, writeLog }: MachineOptions): string[] {
+  if (writeLog === undefined) return ['-drive', `file=${image},format=raw,if=none,id=disk`];
+  const nodes = [
+    `driver=file,node-name=image,filename=${image}`,
+    `driver=file,node-name=log,filename=${writeLog}`,
+    'driver=blklogwrites,node-name=disk,file=image,log=log',
+  ];
+  return nodes.flatMap((node) => ['-blockdev', node]);
 }
 
 export class Machine {
@@ -30,18 +76,16 @@ export class Machine {
   constructor(options: MachineOptions) {
     mkdirSync(dirname(options.log), { recursive: true });
     this.#log = createWriteStream(options.log, { flags: 'a' });
-    this.#log.write(`\n== ${options.append}\n`);
-    const args = ['-m', '512', '-nographic', '-no-reboot', '-nic', 'none', '-kernel', options.kernel];
-    if (options.initrd !== undefined) args.push('-initrd', options.initrd);
-    // The emulated TSC follows that of whichever host CPU runs: a guest that trusts it was seen to sleep for ever.
-    args.push(
-      '-append',
-      `${options.append} tsc=unstable`,
-      '-drive',
-      `file=${options.image},format=raw,if=none,id=disk`,
-    );
+    const start = startArguments(options);
+    this.#log.write(`\n== ${start.join(' ')}\n`);
+    const args = ['-m', '512', '-nographic', '-nic', 'none', ...start];
+    if (options.reboots !== true) args.push('-no-reboot');
+    args.push(...diskArguments(options));
     args.push('-device', 'nvme,drive=disk,serial=1');
-    this.#child = spawn('qemu-system-x86_64', args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const arm = 'firmware' in options && options.firmware === 'u-boot';
+    this.#child = spawn(arm ? 'qemu-system-aarch64' : 'qemu-system-x86_64', args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const take = (chunk: Buffer) => {
       this.output += chunk.toString('latin1').replaceAll('\r', '');
       this.#log.write(chunk);

@@ -1,0 +1,127 @@
+/** A machine with a disk that `image build` made, and what happens to that from outside. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { Cli } from '../../support/world/index.ts';
+import { findArm64 } from './arm64.ts';
+import { mountObstacle, run, withMounted } from './disk.ts';
+import { type FixtureOptions, staticBusybox, writeFixtureRoot } from './fixture-root.ts';
+import { findKernel } from './kernel.ts';
+import { type Firmware, firmwareObstacle, Machine, type MachineOptions } from './machine.ts';
+
+const logs = fileURLToPath(new URL('../../../.cache/e2e/', import.meta.url));
+const branch = 'fixture/main';
+
+export interface Board {
+  readonly firmware: Firmware;
+  readonly target: string;
+  /** Arguments of `image build`. */
+  readonly kargs: readonly string[];
+  readonly parts: () => { readonly kernel: string; readonly busybox?: string } | { readonly missing: string };
+}
+
+const x86 = () => {
+  const kernel = findKernel();
+  return 'path' in kernel ? { kernel: kernel.path } : kernel;
+};
+// The emulated TSC follows that of whichever host CPU runs: a guest that trusts it was seen to sleep for ever.
+const pc = { target: 'x86-64', kargs: ['panic=1', 'tsc=unstable'], parts: x86 } as const;
+export const boards: readonly Board[] = [
+  { firmware: 'bios', ...pc },
+  { firmware: 'efi', ...pc },
+  {
+    firmware: 'u-boot',
+    target: 'generic-extlinux',
+    kargs: ['panic=1', 'console=ttyAMA0'],
+    parts: findArm64,
+  },
+];
+
+/** An image of a board, and what happens to it. */
+export class Router {
+  readonly folder: string;
+  readonly image: string;
+  readonly #board: Board;
+  readonly #cli: Cli;
+  readonly #parts: { readonly kernel: string; readonly busybox?: string };
+  #machine: Machine | undefined;
+  #trees = 0;
+
+  constructor(folder: string, board: Board) {
+    this.folder = folder;
+    this.#board = board;
+    this.image = join(folder, 'disk.img');
+    this.#cli = new Cli(folder, folder);
+    const parts = board.parts();
+    if ('missing' in parts) throw new Error(parts.missing);
+    this.#parts = parts;
+  }
+
+  /** Commits a tree to the branch of a repository. */
+  commit(repo: string, options: FixtureOptions): void {
+    const tree = join(this.folder, `tree-${++this.#trees}`);
+    writeFixtureRoot(tree, { ...this.#parts, ...options });
+    const owner = ['--owner-uid=0', '--owner-gid=0', '--no-xattrs'];
+    run('ostree', [
+      `--repo=${repo}`,
+      'commit',
+      ...owner,
+      '-b',
+      branch,
+      `--tree=dir=${tree}`,
+      '-s',
+      options.name,
+    ]);
+  }
+
+  async build(options: FixtureOptions): Promise<void> {
+    const repo = join(this.folder, 'repo');
+    run('ostree', ['init', `--repo=${repo}`, '--mode=bare']);
+    this.commit(repo, options);
+    const kargs = this.#board.kargs.flatMap((karg) => ['--karg', karg]);
+    const words = ['--target', this.#board.target, '--repo', repo, '--branch', branch, '-o', this.image];
+    await this.#cli.ok('image', 'build', ...words, '--size', '500M', ...kargs);
+  }
+
+  /** Works on the sysroot from outside, as on a build host. */
+  async outside(
+    body: (cli: (...args: string[]) => Promise<string>, repo: string) => Promise<unknown>,
+  ): Promise<void> {
+    await withMounted(this.image, (path) =>
+      body((...args) => this.#cli.ok('--sysroot', path, ...args), join(path, 'ostree/repo')),
+    );
+  }
+
+  start(options: Pick<MachineOptions, 'reboots' | 'writeLog'> & { readonly image?: string } = {}): Machine {
+    const name = expect.getState().currentTestName?.replaceAll(/[^A-Za-z0-9]+/gu, '-') ?? 'image';
+    const { firmware } = this.#board;
+    this.#machine = new Machine({ firmware, image: this.image, log: join(logs, `${name}.log`), ...options });
+    return this.#machine;
+  }
+
+  async started(name: string, options: Parameters<Router['start']>[0] = {}): Promise<Machine> {
+    const machine = this.start(options);
+    await machine.waitFor(new RegExp(`FIXTURE STARTED ${name}\n`, 'u'), 120_000);
+    await machine.waitFor(/FIXTURE READY/u);
+    return machine;
+  }
+
+  kill(): void {
+    this.#machine?.kill();
+  }
+}
+
+/** Why images of the board cannot be tried here; undefined where they can. */
+export function boardObstacle(board: Board): string | undefined {
+  return (
+    mountObstacle() ??
+    firmwareObstacle(board.firmware) ??
+    (staticBusybox() === undefined ? 'busybox-static is not installed' : undefined)
+  );
+}
+
+/** `reboot` on the console's shell, to its end. */
+export async function reboot(machine: Machine): Promise<void> {
+  machine.send('/sbin/reboot\n');
+  await machine.ended();
+}
