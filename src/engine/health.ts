@@ -21,7 +21,8 @@ export function healthOf(sysroot: string, deployment: Deployment): HealthDocumen
   const name = stateName(deployment);
   const { pending, bad, good, tries } = readBootState(sysroot);
   const checks = deployment.booted ? readChecks() : [];
-  if (pending === name) return { state: 'trying', 'tries-left': tries ?? null, checks };
+  if (pending === name)
+    return { state: deployment.booted ? 'trying' : 'untried', 'tries-left': tries ?? null, checks };
   const verdict = verdictOf(sysroot, name)?.verdict;
   const known = bad === name ? 'bad' : good === name ? 'good' : verdict;
   return { state: known ?? 'untried', 'tries-left': null, checks };
