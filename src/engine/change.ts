@@ -1,8 +1,8 @@
 /**
  * The one way through for everything that makes a deployment: resolve, stage, finish (docs/architecture.md). An
- * operation says which wish, base and feeds it wants; this file does the rest, and writes the history.
+ * operation says which wish, base and feeds it wants; this file does the rest.
  */
-import { type Checksum, checkpoint, isOpkgOstreeError, RefusedError, throwIfAborted } from '../base/index.ts';
+import { type Checksum, checkpoint, RefusedError, throwIfAborted } from '../base/index.ts';
 import {
   bootChecksum,
   bootSpaceFor,
@@ -22,7 +22,7 @@ import type { Environment } from './environment.ts';
 import { type EtcSummary, summarizeEtc } from './etc-summary.ts';
 import { etcFigures, uciWarnings } from './etc-view.ts';
 import type { FeedSnapshot } from './feed-snapshot.ts';
-import { appendHistory, type HistoryRecord, type Outcome, type ScriptReport } from './history.ts';
+import type { ScriptReport } from './history.ts';
 import { readTreeState, type TreeState } from './installed.ts';
 import {
   downloadPackages,
@@ -34,6 +34,7 @@ import {
   type Obtained,
 } from './obtain.ts';
 import { isEmptyPlan, type Plan } from './plan.ts';
+import { recorded } from './record.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { tidyUp } from './retention.ts';
 import { type Session, type Where, withSession } from './session.ts';
@@ -264,63 +265,4 @@ function scriptNotes(layered: LayeredCommit | undefined): string[] {
 
 function scriptReport(script: LayeredCommit['scripts'][number]): ScriptReport {
   return { package: script.package, class: script.scriptClass, status: script.status, output: script.output };
-}
-
-interface Recorded {
-  readonly result: ChangeResult;
-  readonly scripts: readonly ScriptReport[];
-}
-
-/** Runs the part of an operation that writes, and puts how it ended into the history. */
-export async function recorded(
-  env: Environment,
-  session: Session,
-  plan: Plan,
-  body: () => Promise<Recorded>,
-): Promise<ChangeResult> {
-  const varDir = session.sysroot.varPath(session.stateroot);
-  const entry = { from: session.merge?.id ?? null, inputs: plan.basis.inputs, verdict: 'unknown' } as const;
-  let ended: Recorded;
-  try {
-    ended = await body();
-  } catch (thrown) {
-    noteFailure(varDir, env, entry, thrown);
-    throw thrown;
-  }
-  const { result, scripts } = ended;
-  const to = result.deployment?.id ?? null;
-  const { id, notes } = noteSuccess(varDir, env, { ...entry, to, outcome: 'done', scripts, error: null });
-  return { ...result, historyId: id, notes: [...result.notes, ...notes] };
-}
-
-/** Records what was done. A disk too full for the record does not undo it: that becomes a note. */
-export function noteSuccess(
-  varDir: string,
-  env: Environment,
-  entry: Omit<HistoryRecord, 'id' | 'time' | 'command' | 'by'>,
-): { readonly id: string | null; readonly notes: readonly string[] } {
-  try {
-    return { id: appendHistory(varDir, env, entry).id, notes: [] };
-  } catch (thrown) {
-    if (!isOpkgOstreeError(thrown)) throw thrown;
-    return { id: null, notes: [`the history could not be written: ${thrown.message}`] };
-  }
-}
-
-/** A failure is recorded where that can be: a disk too full for the record must not hide the error itself. */
-function noteFailure(
-  varDir: string,
-  env: Environment,
-  entry: Pick<HistoryRecord, 'from' | 'inputs' | 'verdict'>,
-  thrown: unknown,
-): void {
-  const error = isOpkgOstreeError(thrown)
-    ? { code: thrown.code, message: thrown.message }
-    : { code: 'INTERNAL', message: String(thrown) };
-  const outcome: Outcome = error.code === 'INTERRUPTED' ? 'cancelled' : 'failed';
-  try {
-    appendHistory(varDir, env, { ...entry, to: null, outcome, scripts: [], error });
-  } catch (recording) {
-    if (!isOpkgOstreeError(recording)) throw recording;
-  }
 }

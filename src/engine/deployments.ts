@@ -10,9 +10,9 @@ import {
   withoutDeployment,
   writeDeployments,
 } from '../boot/index.ts';
-import { noteSuccess } from './change.ts';
 import type { StatusDocument } from './documents.ts';
 import type { Environment } from './environment.ts';
+import { noteSuccess } from './record.ts';
 import { retention, tidyUp } from './retention.ts';
 import { openSession, type Session, type Where, withSession } from './session.ts';
 import { statusOf } from './status.ts';

@@ -15,4 +15,4 @@ export * from './status.ts';
 export { readTar, type TarEntry, type TarOptions } from './tar.ts';
 export * from './transfer.ts';
 export * from './usign.ts';
-export { compareVersions, parseOperator, versionSatisfies } from './version.ts';
+export { compareVersions, parseOperator } from './version.ts';

@@ -38,26 +38,6 @@ export function compareVersions(a: string, b: string): number {
   );
 }
 
-/**
- * True where `a op b` holds. Strict operators are strict here, as in `opkg compare-versions`; opkg's dependency
- * check lets equality pass for them, which is its bug.
- */
-export function versionSatisfies(a: string, operator: ConstraintOperator, b: string): boolean {
-  const order = compareVersions(a, b);
-  switch (operator) {
-    case '<<':
-      return order < 0;
-    case '<=':
-      return order <= 0;
-    case '=':
-      return order === 0;
-    case '>=':
-      return order >= 0;
-    case '>>':
-      return order > 0;
-  }
-}
-
 /** The operator that the text stands for: `<` means `<=` and `>` means `>=`, as in opkg. Undefined for any other text. */
 export function parseOperator(text: string): ConstraintOperator | undefined {
   switch (text) {

@@ -1,8 +1,8 @@
 /** Package files onto the tree, and who wins where two packages have one path. */
 import { type Checksum, type PackageName, RefusedError, type RelPath, toRelPath } from '../base/index.ts';
-import { versionSatisfies } from '../ipk/index.ts';
+import { opkgSource } from '../ipk/index.ts';
 import { MutableTree, type Repository } from '../ostree/index.ts';
-import type { PackageRecord } from '../packages/index.ts';
+import { type PackageRecord, satisfies } from '../packages/index.ts';
 import { type BaseDatabase, mappedPath } from './database.ts';
 import { isBusyboxTarget } from './merged-names.ts';
 import { payloadPath } from './package-commit.ts';
@@ -169,8 +169,7 @@ export class FilePlacer {
     if (other === undefined) return false;
     const names = new Set<string>([other.name, ...other.provides.map((p) => p.name)]);
     return record.replaces.some(
-      ({ name, constraint: c }) =>
-        names.has(name) && (c === undefined || versionSatisfies(other.version, c.operator, c.version)),
+      ({ name, constraint: c }) => names.has(name) && satisfies(opkgSource, other.version, c),
     );
   }
 
@@ -180,7 +179,7 @@ export class FilePlacer {
       other?.replaces.some(
         ({ name, constraint: c }) =>
           (name === record.name || record.provides.some((p) => p.name === name)) &&
-          (c === undefined || versionSatisfies(record.version, c.operator, c.version)),
+          satisfies(opkgSource, record.version, c),
       ) === true
     );
   }

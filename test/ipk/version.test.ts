@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareVersions, parseOperator, versionSatisfies } from '../../src/ipk/index.ts';
+import { compareVersions, opkgSource, parseOperator } from '../../src/ipk/index.ts';
+import { satisfies } from '../../src/packages/index.ts';
 import { sharedData } from '../support/shared-data.ts';
 
 function disagreements(path: string): string[] {
@@ -74,7 +75,9 @@ describe('operators', () => {
     const operator = parseOperator(text);
     expect(operator).toBeDefined();
     if (operator === undefined) return;
-    expect(['1', '2', '3'].map((v) => versionSatisfies(v, operator, '2'))).toEqual(expected);
+    expect(['1', '2', '3'].map((v) => satisfies(opkgSource, v, { operator, version: '2' }))).toEqual(
+      expected,
+    );
   });
 
   it('has no other operator', () => {
