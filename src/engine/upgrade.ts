@@ -75,7 +75,7 @@ const rootfsPrefix = 'rootfs/';
 
 /** The branch that an imported root gets: its file or folder name, as far as a ref can hold it. */
 function rootfsBranch(path: string): string {
-  const name = path.split('/').findLast((part) => part !== '' && part !== '.') ?? '';
+  const name = path.split('/').findLast((part) => part !== '' && part !== '.') ?? 'root';
   const plain = name
     .replace(/\.(?:tar|tar\.gz|tgz)$/u, '')
     .replace(/[^\w.-]/gu, '_')

@@ -85,4 +85,26 @@ describe.skipIf(process.getuid?.() !== 0)('manners of the commands', () => {
     const [first] = await scene.deployments();
     expect(first?.packages).toContain('less');
   });
+
+  it('a root that is rebased to becomes the base, the wish stays, and a plan for it leaves no branch', async () => {
+    const { rootfs, kernel } = scene.releases[1];
+    const refs = () => scene.cli.ok('repo', 'refs', '--repo', `${scene.sysroot}/ostree/repo`);
+    const [before] = await scene.deployments();
+    await scene.cli.ok('rebase', rootfs, '--kernel', kernel, '--dry-run');
+    expect(await refs()).not.toContain('rootfs/');
+    await scene.cli.ok('rebase', rootfs, '--kernel', kernel);
+    const [first] = await scene.deployments();
+    const status = await scene.cli.json<{ deployments: { origin: string }[] }>('status');
+    expect(status.deployments[0]?.origin).toMatch(/^rootfs\//u);
+    expect(first?.version).not.toBe(before?.version);
+    expect(first?.packages).toContain('less');
+  });
+
+  it('a root that holds the sysroot is refused before anything is composed', async () => {
+    for (const path of ['/', scene.folder]) {
+      const ended = await scene.cli.run('rebase', path);
+      expect(ended.status).toBe(2);
+      expect(ended.stderr).toContain('holds the sysroot itself');
+    }
+  });
 });
