@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'COMMAND_FAILED'
   | 'COMMAND_MISSING'
   | 'INTERRUPTED'
+  | 'JOB_UNKNOWN'
+  | 'JOB_NOT_CANCELLABLE'
   // network
   | 'NETWORK_UNREACHABLE'
   | 'NETWORK_HTTP_STATUS'
@@ -21,6 +23,7 @@ export type ErrorCode =
   | 'NETWORK_TOO_LARGE'
   // ipk and feeds
   | 'IPK_MALFORMED'
+  | 'INDEX_TABLE_INVALID'
   | 'IPK_TRUNCATED'
   | 'IPK_UNSUPPORTED_COMPRESSION'
   | 'IPK_UNSAFE_PATH'

@@ -1,7 +1,7 @@
 /** Looking at packages: search, list, info, files. Reads the current feed snapshot and the next deployment's database. */
 import { join } from 'node:path/posix';
 import { type PackageName, RefusedError, toRelPath } from '../base/index.ts';
-import { opkgSource } from '../ipk/index.ts';
+import { type FeedIndex, type IndexRow, opkgSource } from '../ipk/index.ts';
 import {
   type AvailablePackage,
   formatDependency,
@@ -40,16 +40,31 @@ export interface VersionDetails {
 
 interface Catalog {
   readonly tree: TreeState | undefined;
-  readonly available: ReadonlyMap<PackageName, readonly AvailablePackage[]>;
+  readonly indices: readonly FeedIndex[];
+  /** The newest entry of each name, of the first feed that has it. */
+  readonly newest: ReadonlyMap<PackageName, Offer>;
+}
+
+interface Offer {
+  readonly index: FeedIndex;
+  readonly row: IndexRow;
 }
 
 /** Packages whose name or description holds the text, whatever its case; sorted by name. */
 export async function searchPackages(where: Where, text: string): Promise<PackageSummary[]> {
   const wanted = text.toLowerCase();
-  const found = summaries(await openCatalog(where)).filter(
-    (entry) => entry.name.toLowerCase().includes(wanted) || entry.description.toLowerCase().includes(wanted),
-  );
-  return found;
+  const holds = (value: string) => value.toLowerCase().includes(wanted);
+  const catalog = await openCatalog(where);
+  return [...namesOf(catalog)].sort().flatMap((name) => {
+    const found = summary(catalog, name);
+    return found !== undefined && (holds(name) || holds(found.description)) ? [found] : [];
+  });
+}
+
+/** The names that begin so, of what is on offer and what is installed, sorted: what a shell completes. */
+export async function namesBeginning(where: Where, start: string): Promise<string[]> {
+  const names = namesOf(await openCatalog(where));
+  return [...names].filter((name) => name.startsWith(start)).sort();
 }
 
 /** The packages of that kind whose name fits the pattern (`*` and `?`), sorted by name. */
@@ -59,23 +74,31 @@ export async function listPackages(
   pattern: string | undefined,
 ): Promise<PackageSummary[]> {
   const fits = pattern === undefined ? () => true : matcher(pattern);
-  return summaries(await openCatalog(where)).filter((entry) => {
-    if (!fits(entry.name)) return false;
-    if (kind === 'installed') return entry.installed !== null;
-    if (kind === 'layered') return entry.layered;
-    if (kind === 'upgradable') {
-      return entry.installed !== null && opkgSource.compareVersions(entry.version, entry.installed) > 0;
-    }
-    return true;
-  });
+  const catalog = await openCatalog(where);
+  const { tree, newest } = catalog;
+  const isOfKind = (name: PackageName) => {
+    const installed = tree?.installed.get(name)?.version;
+    if (kind === 'installed') return installed !== undefined;
+    if (kind === 'layered') return isLayered(name, tree);
+    if (kind === 'available') return true;
+    const offered = newest.get(name)?.row.version;
+    if (offered === undefined || installed === undefined) return false;
+    return opkgSource.compareVersions(offered, installed) > 0;
+  };
+  return [...namesOf(catalog)]
+    .filter((name) => fits(name) && isOfKind(name))
+    .sort()
+    .flatMap((name) => summary(catalog, name) ?? []);
 }
 
 /** Every version of a package that is installed or on offer; PACKAGE_UNKNOWN where there is none. */
 export async function packageInfo(where: Where, name: string): Promise<PackageDetails> {
-  const { tree, available } = await openCatalog(where);
+  const { tree, indices } = await openCatalog(where);
   const wanted = parseName(name);
   const installed = tree?.installed.get(wanted);
-  const offered = available.get(wanted) ?? [];
+  const offered = indices
+    .flatMap((index) => index.named(wanted))
+    .sort((a, b) => opkgSource.compareVersions(b.version, a.version));
   const versions = [
     ...(installed === undefined ? [] : [installedDetails(installed, tree)]),
     ...offered.filter((entry) => entry.version !== installed?.version).map(offeredDetails),
@@ -107,36 +130,37 @@ async function openCatalog(where: Where): Promise<Catalog> {
   const { repo } = session.sysroot;
   const tree = session.merge === undefined ? undefined : readTreeState(repo, session.merge.checksum);
   const snapshot = await loadCurrentSnapshot(repo);
-  const available = new Map<PackageName, AvailablePackage[]>();
-  for (const entry of snapshot?.packages ?? []) {
-    const versions = available.get(entry.name);
-    if (versions === undefined) available.set(entry.name, [entry]);
-    else versions.push(entry);
+  const indices = snapshot?.indices ?? [];
+  const newest = new Map<PackageName, Offer>();
+  for (const index of indices) {
+    for (const row of index.rows) {
+      const known = newest.get(row.name)?.row.version;
+      if (known === undefined || opkgSource.compareVersions(row.version, known) > 0)
+        newest.set(row.name, { index, row });
+    }
   }
-  for (const versions of available.values())
-    versions.sort((a, b) => opkgSource.compareVersions(b.version, a.version));
-  return { tree, available };
+  return { tree, indices, newest };
 }
 
-function summaries({ tree, available }: Catalog): PackageSummary[] {
-  const names = new Set<PackageName>([...available.keys(), ...(tree?.installed.keys() ?? [])]);
-  return [...names].sort().flatMap((name) => {
-    const installed = tree?.installed.get(name);
-    const newest = available.get(name)?.[0];
-    const shown: PackageRecord | undefined = newest ?? installed;
-    if (shown === undefined) return [];
-    return [
-      {
-        name,
-        version: shown.version,
-        architecture: shown.architecture,
-        feed: newest?.origin.kind === 'feed' ? newest.origin.feed : null,
-        installed: installed?.version ?? null,
-        layered: isLayered(name, tree),
-        description: shown.description,
-      },
-    ];
-  });
+function namesOf({ tree, newest }: Catalog): ReadonlySet<PackageName> {
+  return new Set([...newest.keys(), ...(tree?.installed.keys() ?? [])]);
+}
+
+/** What is told of a name in lists: the newest entry on offer, else what is installed. */
+function summary({ tree, newest }: Catalog, name: PackageName): PackageSummary | undefined {
+  const installed = tree?.installed.get(name);
+  const offer = newest.get(name);
+  const shown = offer?.row ?? installed;
+  if (shown === undefined) return undefined;
+  return {
+    name,
+    version: shown.version,
+    architecture: shown.architecture,
+    feed: offer?.index.feed.name ?? null,
+    installed: installed?.version ?? null,
+    layered: isLayered(name, tree),
+    description: offer?.index.description(offer.row) ?? installed?.description ?? '',
+  };
 }
 
 function isLayered(name: PackageName, tree: TreeState | undefined): boolean {

@@ -10,8 +10,16 @@
  *   <n>/signature  Packages.sig, where there is one
  * ```
  */
-import { type Checksum, isChecksum, ParseError, type RefName, toRefName, toRelPath } from '../base/index.ts';
-import { readIndex } from '../ipk/index.ts';
+import {
+  type Checksum,
+  isChecksum,
+  ParseError,
+  type RefName,
+  sha256Hex,
+  toRefName,
+  toRelPath,
+} from '../base/index.ts';
+import type { FeedIndex } from '../ipk/index.ts';
 import {
   type Attributes,
   type Commit,
@@ -22,7 +30,8 @@ import {
   type VariantDict,
   v,
 } from '../ostree/index.ts';
-import type { AvailablePackage } from '../packages/index.ts';
+import type { AvailablePackage, PackageLookup } from '../packages/index.ts';
+import { openIndex, sweepTables } from './index-tables.ts';
 
 /** One feed of a snapshot. */
 export interface SnapshotFeed {
@@ -37,7 +46,12 @@ export interface SnapshotFeed {
 export interface FeedSnapshot {
   readonly id: Checksum;
   readonly feeds: readonly SnapshotFeed[];
+  /** The feeds' indices in the same order; what they offer is read when it is asked for. */
+  readonly indices: readonly FeedIndex[];
+  /** Every package that the feeds offer: a full parse, made when it is first asked for. */
   readonly packages: readonly AvailablePackage[];
+  /** What all feeds offer, by name. */
+  readonly lookup: PackageLookup;
   /** Entries of the indices that cannot be used, with the reason. */
   readonly skipped: readonly string[];
 }
@@ -102,20 +116,71 @@ export async function loadSnapshot(
   if (id === undefined || !isChecksum(id) || !repo.hasObject('commit', id)) return undefined;
   const commit = repo.loadCommit(id);
   const feeds = decodeFeeds(commit);
-  const packages: AvailablePackage[] = [];
-  const skipped: string[] = [];
-  for (const [index, feed] of feeds.entries()) {
-    const bytes = readSnapshotFile(repo, commit, `${index}/index`);
-    const onSkipped = (reason: string) => skipped.push(`${feed.name}: ${reason}`);
-    for await (const entry of readIndex([bytes], feed, { onSkipped })) packages.push(entry);
-  }
-  return { id, feeds, packages, skipped };
+  const indices = feeds.map((feed, at) =>
+    openIndex(repo, feed, () => readSnapshotFile(repo, commit, `${at}/index`)),
+  );
+  return makeSnapshot(id, feeds, indices);
+}
+
+function makeSnapshot(
+  id: Checksum,
+  feeds: readonly SnapshotFeed[],
+  indices: readonly FeedIndex[],
+): FeedSnapshot {
+  let packages: readonly AvailablePackage[] | undefined;
+  return {
+    id,
+    feeds,
+    indices,
+    get packages() {
+      packages ??= indices.flatMap((index) => [...index.packages()]);
+      return packages;
+    },
+    lookup: {
+      answering: (name) => indices.flatMap((index) => index.answering(name)),
+      names: () => indices.flatMap((index) => [...index.names()]),
+    },
+    skipped: indices.flatMap((index) => index.skipped.map((reason) => `${index.feed.name}: ${reason}`)),
+  };
+}
+
+/** An index of the newest snapshot, by its address and digest, with its signature where it has one. */
+export function findStoredIndex(
+  repo: Repository,
+  wanted: { readonly url: string; readonly digest: Checksum },
+): { readonly index: Uint8Array; readonly signature: Uint8Array | undefined } | undefined {
+  const id = currentSnapshotId(repo);
+  if (id === undefined || !repo.hasObject('commit', id)) return undefined;
+  const commit = repo.loadCommit(id);
+  const at = decodeFeeds(commit).findIndex(
+    ({ url, digest }) => url === wanted.url && digest === wanted.digest,
+  );
+  if (at === -1) return undefined;
+  const index = readSnapshotFile(repo, commit, `${at}/index`);
+  // A disk that lost a bit must not be mistaken for what the server still has.
+  if (sha256Hex(index) !== wanted.digest) return undefined;
+  const hasSignature = lookupFile(repo, commit, `${at}/signature`) !== undefined;
+  return { index, signature: hasSignature ? readSnapshotFile(repo, commit, `${at}/signature`) : undefined };
+}
+
+/** Removes the index tables that belong to no snapshot of the repository any more. */
+export function sweepIndexTables(repo: Repository): void {
+  const commits = [...repo.listRefs(prefix).values()].filter((id) => repo.hasObject('commit', id));
+  sweepTables(
+    repo,
+    new Set(commits.flatMap((id) => decodeFeeds(repo.loadCommit(id)).map(({ digest }) => digest))),
+  );
 }
 
 function readSnapshotFile(repo: Repository, commit: Commit, path: string): Uint8Array {
+  const checksum = lookupFile(repo, commit, path);
+  if (checksum === undefined) throw brokenSnapshot();
+  return repo.loadFile(checksum).readAll(maxIndexBytes);
+}
+
+function lookupFile(repo: Repository, commit: Commit, path: string): Checksum | undefined {
   const entry = MutableTree.open(repo, commit.tree, commit.meta).lookup(toRelPath(path));
-  if (entry?.kind !== 'file') throw brokenSnapshot();
-  return repo.loadFile(entry.checksum).readAll(maxIndexBytes);
+  return entry?.kind === 'file' ? entry.checksum : undefined;
 }
 
 function encodeFeed(feed: SnapshotFeed): VariantDict {

@@ -1,18 +1,24 @@
 /** `update`: fetches and verifies every feed of the configuration, and stores the indices as a snapshot. */
 import { type Checksum, ConfigError, type PackageName, RefusedError } from '../base/index.ts';
-import { compareVersions, type Feed, fetchIndex } from '../ipk/index.ts';
+import { compareVersions, type FeedIndex, limitConcurrency } from '../ipk/index.ts';
+import type { Repository } from '../ostree/index.ts';
 import type { Environment } from './environment.ts';
 import {
   currentSnapshotId,
   type FeedSnapshot,
-  type FetchedFeed,
   loadCurrentSnapshot,
   loadSnapshot,
+  sweepIndexTables,
   writeSnapshot,
 } from './feed-snapshot.ts';
+import { type FetchedNow, fetchFeed, readRemembered, writeRemembered } from './fetch-feed.ts';
+import { renewIndex } from './index-tables.ts';
 import { readTreeState } from './installed.ts';
 import { type FeedConfig, readFeedConfig } from './opkg-config.ts';
 import { requireDeployment, type Session, type Where, withSession } from './session.ts';
+
+/** Indices that are fetched at a time. */
+const parallelFetches = 4;
 
 export interface FetchOptions {
   /** Accept an index whose versions went back. */
@@ -44,14 +50,10 @@ export function updateFeeds(env: Environment, where: Where, options: FetchOption
   return withSession(env, where, async (session) => {
     const { base } = readTreeState(session.sysroot.repo, requireDeployment(session).checksum);
     const { snapshot, changed, warnings } = await fetchFeeds(session, base, options, env);
-    const counts = new Map<string, number>();
-    for (const { origin } of snapshot.packages) {
-      if (origin.kind === 'feed') counts.set(origin.feed, (counts.get(origin.feed) ?? 0) + 1);
-    }
-    const feeds = snapshot.feeds.map(({ name, url, keyId }) => ({
+    const feeds = snapshot.feeds.map(({ name, url, keyId }, at) => ({
       name,
       url,
-      packages: counts.get(name) ?? 0,
+      packages: snapshot.indices[at]?.rows.length ?? 0,
       'signed-by': keyId ?? null,
     }));
     return { snapshot: snapshot.id, changed, feeds, warnings };
@@ -75,34 +77,44 @@ export async function fetchFeeds(
       hint: "add a line 'src/gz NAME URL' to /etc/opkg/customfeeds.conf",
     });
   }
-  const fetched: FetchedFeed[] = [];
-  for (const feed of config.opkg.feeds) fetched.push(await fetchFeed(feed, config, env));
+  const fetched = await fetchAll(repo, config, env);
   const previous = currentSnapshotId(repo);
+  const indices = fetched.map(({ feed }) => renewIndex(repo, feed, feed.index));
   const last = options.allowOlder ? undefined : await loadCurrentSnapshot(repo);
-  const id = await repo.withTransaction(async () => {
-    const written = await writeSnapshot(repo, fetched);
-    const next = await loadSnapshot(repo, written);
-    if (last !== undefined && next !== undefined) refuseOlder(last, next);
-    return written;
-  });
+  if (last !== undefined) refuseOlder(last.indices, indices);
+  const id = await writeSnapshot(
+    repo,
+    fetched.map(({ feed }) => feed),
+  );
+  writeRemembered(
+    repo,
+    fetched.map(({ remembered }) => remembered),
+  );
+  sweepIndexTables(repo);
   const snapshot = await loadSnapshot(repo, id);
   if (snapshot === undefined)
     throw new RefusedError('FEED_MISSING', 'the feed snapshot vanished while it was written');
   return { snapshot, changed: id !== previous, warnings: [...config.warnings, ...snapshot.skipped] };
 }
 
-async function fetchFeed(feed: Feed, config: FeedConfig, env: Environment): Promise<FetchedFeed> {
-  env.onProgress({ phase: 'download', message: `index of ${feed.name}` });
-  const { index, signature, keyId, digest } = await fetchIndex(
-    feed,
-    { ...config.transfer, keys: config.keys },
-    env,
-  );
-  return { name: feed.name, url: feed.url, digest, keyId, index, signature };
+/** Every feed beside each other, in the configuration's order; the first failure stops the rest. */
+async function fetchAll(repo: Repository, config: FeedConfig, env: Environment): Promise<FetchedNow[]> {
+  const { feeds } = config.opkg;
+  const known = readRemembered(repo);
+  let done = 0;
+  env.onProgress({ phase: 'download', message: 'feed indices', done, total: feeds.length });
+  return limitConcurrency(parallelFetches, feeds, async (feed, stop) => {
+    const signal = env.signal === undefined ? stop : AbortSignal.any([env.signal, stop]);
+    const options = { ...config.transfer, keys: config.keys };
+    const fetched = await fetchFeed(repo, feed, known, options, { onProgress: env.onProgress, signal });
+    done++;
+    env.onProgress({ phase: 'download', message: `index of ${feed.name}`, done, total: feeds.length });
+    return fetched;
+  });
 }
 
 /** An index that offers only older versions of something it offered before was replayed, or its maker took a fix back. */
-function refuseOlder(last: FeedSnapshot, next: FeedSnapshot): void {
+function refuseOlder(last: readonly FeedIndex[], next: readonly FeedIndex[]): void {
   const before = newestVersions(last);
   const after = newestVersions(next);
   const older = [...before].flatMap(([key, { name, feed, version }]) => {
@@ -124,15 +136,15 @@ function refuseOlder(last: FeedSnapshot, next: FeedSnapshot): void {
 }
 
 /** By address and name: the feeds of another release are other feeds, whatever they are called. */
-function newestVersions({ feeds, packages }: FeedSnapshot) {
-  const addresses = new Map(feeds.map(({ name, url }) => [name, url]));
+function newestVersions(indices: readonly FeedIndex[]) {
   const newest = new Map<string, { name: PackageName; feed: string; version: string }>();
-  for (const { name, version, origin } of packages) {
-    const feed = origin.kind === 'feed' ? origin.feed : '';
-    const key = `${addresses.get(feed) ?? feed} ${name}`;
-    const known = newest.get(key);
-    if (known === undefined || compareVersions(version, known.version) > 0) {
-      newest.set(key, { name, feed, version });
+  for (const { feed, rows } of indices) {
+    for (const { name, version } of rows) {
+      const key = `${feed.url} ${name}`;
+      const known = newest.get(key);
+      if (known === undefined || compareVersions(version, known.version) > 0) {
+        newest.set(key, { name, feed: feed.name, version });
+      }
     }
   }
   return newest;

@@ -24,6 +24,9 @@ export interface IndexOptions {
 /** Limits of an index: OpenWrt's largest is 1 MiB, its largest entry 4 KiB. */
 const indexLimits = { total: 1 << 26, paragraph: 1 << 18, line: 1 << 16, entries: 500_000 } as const;
 
+/** Bytes of an uncompressed index. */
+export const maxIndexText = indexLimits.total;
+
 const newline = 0x0a;
 const blankLine = Buffer.from('\n\n');
 
@@ -50,6 +53,18 @@ export function parseIndex(
 ): AvailablePackage[] {
   const parser = new IndexParser(feed, options);
   return [...parser.push(bytes), ...parser.finish()];
+}
+
+/**
+ * Reads one entry's paragraph after the other, as they were cut out of the feed's index; undefined for one that is
+ * left out or cannot be used. What many entries share is parsed once for all that the reader is given.
+ */
+export function entryReader(
+  feed: IndexFeed,
+  options: IndexOptions = {},
+): (paragraph: string) => AvailablePackage | undefined {
+  const parser = new IndexParser(feed, options);
+  return (paragraph) => parser.read(paragraph)[0];
 }
 
 /** The index's uncompressed bytes, bounded; these are what a signature is over. */
@@ -91,17 +106,17 @@ class IndexParser {
     // A copy: the piece's memory belongs to whoever made it.
     this.#rest = Buffer.from(end === -1 ? bytes : bytes.subarray(end + 2));
     if (this.#rest.byteLength > indexLimits.paragraph) throw tooLargeIndex('with an entry that does not end');
-    return end === -1 ? [] : this.#readBlock(bytes.toString('utf8', 0, end + 1));
+    return end === -1 ? [] : this.read(bytes.toString('utf8', 0, end + 1));
   }
 
   finish(): AvailablePackage[] {
     const rest = this.#rest.toString('utf8');
     this.#rest = Buffer.alloc(0);
-    return this.#readBlock(rest);
+    return this.read(rest);
   }
 
-  /** Whole paragraphs only, so no character is cut. */
-  #readBlock(text: string): AvailablePackage[] {
+  /** The packages of whole paragraphs: no character is cut. */
+  read(text: string): AvailablePackage[] {
     const packages: AvailablePackage[] = [];
     // One array for all: what is kept of it is copied out before it is cleared.
     const fields: Fields = new Array<string | undefined>(wanted.length).fill(undefined);
@@ -143,10 +158,7 @@ class IndexParser {
     const size = parseCount(field('Size'));
     const sha256 = (field('SHA256sum') ?? '').toLowerCase();
     const lacks = (what: string) =>
-      new ParseError(
-        'CONTROL_INVALID',
-        `package ${record.name} in feed ${this.#feed.name} has no usable ${what}`,
-      );
+      new ParseError('CONTROL_INVALID', `package ${record.name} has no usable ${what}`);
     if (!isSafeFileName(fileName)) throw lacks('Filename');
     if (size === undefined) throw lacks('Size');
     if (!isChecksum(sha256)) throw lacks('SHA256sum');

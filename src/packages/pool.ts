@@ -18,17 +18,20 @@ export class Pool {
   readonly #suppliers = new Map<PackageName, Supplier[]>();
   readonly #foreign = new Map<PackageName, AvailablePackage[]>();
   readonly #sorted = new Set<PackageName>();
+  readonly #lookedUp = new Set<PackageName>();
+  readonly #hidden: ReadonlySet<PackageName>;
 
   /** Pinned packages hide the feeds' packages of the same name. */
   constructor(universe: Universe, pinned: readonly AvailablePackage[]) {
     this.#universe = universe;
-    const hidden = new Set(pinned.map(({ name }) => name));
+    this.#hidden = new Set(pinned.map(({ name }) => name));
     for (const item of pinned) this.#add(item);
-    for (const item of universe.available) if (!hidden.has(item.name)) this.#add(item);
+    for (const item of universe.available) if (!this.#hidden.has(item.name)) this.#add(item);
   }
 
   /** Every supplier of the name, the one to be taken first at the front. */
   suppliers(name: PackageName): readonly Supplier[] {
+    this.#lookUp(name);
     const found = this.#suppliers.get(name);
     if (found === undefined) return [];
     if (!this.#sorted.has(name)) {
@@ -60,12 +63,14 @@ export class Pool {
 
   /** The packages of that name for architectures that are not configured. */
   foreign(name: PackageName): readonly AvailablePackage[] {
+    this.#lookUp(name);
     return this.#foreign.get(name) ?? [];
   }
 
   /** Every name that a package answers to, unsorted. */
-  names(): Iterable<PackageName> {
-    return this.#suppliers.keys();
+  *names(): Iterable<PackageName> {
+    yield* this.#suppliers.keys();
+    yield* this.#universe.lookup?.names() ?? [];
   }
 
   #add(item: AvailablePackage): void {
@@ -75,6 +80,22 @@ export class Pool {
     }
     for (const { name, version, rank } of suppliesOf(item)) {
       append(this.#suppliers, name, { package: item, version, rank });
+    }
+  }
+
+  /** Adds what the universe finds under the name, once. */
+  #lookUp(name: PackageName): void {
+    if (this.#universe.lookup === undefined || this.#lookedUp.has(name)) return;
+    this.#lookedUp.add(name);
+    for (const item of this.#universe.lookup.answering(name)) {
+      if (this.#hidden.has(item.name)) continue;
+      if (!this.#universe.architectures.has(item.architecture)) {
+        if (item.name === name) append(this.#foreign, name, item);
+        continue;
+      }
+      const supply = suppliesOf(item).find((candidate) => candidate.name === name);
+      if (supply === undefined) continue;
+      append(this.#suppliers, name, { package: item, version: supply.version, rank: supply.rank });
     }
   }
 

@@ -1,4 +1,5 @@
 import type { ErrorCode, PackageName } from '../base/index.ts';
+import type { PackageLookup } from './lookup.ts';
 import type { AvailablePackage, InstalledPackage, VersionConstraint } from './model.ts';
 import type { PackageSource } from './source.ts';
 
@@ -7,6 +8,8 @@ export interface Universe {
   /** The base's whole database. Removals are asked for in the request, so that what they break can be told. */
   readonly installed: readonly InstalledPackage[];
   readonly available: readonly AvailablePackage[];
+  /** More packages, found by name when they are needed. */
+  readonly lookup?: PackageLookup;
   /** Architecture to priority; a package of any other architecture cannot be installed. */
   readonly architectures: ReadonlyMap<string, number>;
   readonly source: PackageSource;
@@ -38,8 +41,8 @@ export interface SolveRequest {
   readonly held: readonly PackageName[];
   /** Pull in what new packages recommend, where it can be. */
   readonly recommends: boolean;
-  /** Allow to remove or replace essential and critical packages. */
-  readonly forceCritical?: boolean;
+  /** Allow to remove or replace essential and critical packages: all, or these. */
+  readonly forceCritical?: boolean | ReadonlySet<PackageName>;
 }
 
 /** A request for nothing, to spread over. */
