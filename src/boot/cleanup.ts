@@ -12,7 +12,7 @@ import { flushFileSystems } from './flush.ts';
 import { removeUnusedKernels } from './kernel-install.ts';
 import { readStaged } from './staged.ts';
 import { sweepBootVersions, sweepDeployments, usedBootChecksums } from './sweep.ts';
-import { loaderEntries } from './switch.ts';
+import { renderLoaderFiles } from './switch.ts';
 import type { Sysroot } from './sysroot.ts';
 import { dropStaleTrial } from './trial.ts';
 
@@ -67,13 +67,10 @@ export async function cleanup(
 export function repairLoader(sysroot: Sysroot): boolean {
   const deployments = sysroot.deployments();
   if (deployments.length === 0) return false;
-  const entries = loaderEntries(
-    deployments,
-    deployments.map(({ entry }) => entry),
-  );
+  const entries = deployments.map(({ entry }) => entry);
   const folder = join(sysroot.path, `boot/loader.${sysroot.bootVersions().boot}`);
   let written = false;
-  for (const { name, text } of sysroot.loader.render(entries, sysroot.loaderOptions)) {
+  for (const { name, text } of renderLoaderFiles(sysroot, deployments, entries)) {
     if (readTextIfExists(join(folder, name)) === text) continue;
     writeFileDurable(join(folder, name), text);
     written = true;

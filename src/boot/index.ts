@@ -28,6 +28,7 @@ export { type BootVersions, type RuntimeView, runningSystem } from './deployment
 export { commitEtcTree, type PlannedEtc, planEtcOf, readConflicts } from './etc.ts';
 export { type EtcRecord, etcHistory, etcHistoryRef, etcOf, recordEtc } from './etc-history.ts';
 export { type FinishOptions, type FinishReport, finishDeployment } from './finish.ts';
+export { stopGrubCount } from './grub-env.ts';
 export { changeKargs, findKarg, type KargChanges, kargKey, parseKargs, renderKargs } from './kargs.ts';
 export { bootChecksum, commitTree, directoryTree, findKernel, type KernelLayout } from './kernel.ts';
 export { type BootSpace, bootSpaceFor } from './kernel-install.ts';

@@ -20,6 +20,7 @@ import {
   writeFile,
 } from '../sys/index.ts';
 import { type BootEntry, entryField, renderBootEntry, withField } from './bls.ts';
+import { readBootState } from './boot-state.ts';
 import { type DeploymentItem, deploymentName, sameDeployment } from './deployment.ts';
 import { readSubVersion } from './deployments.ts';
 import { hasEarlyBoot } from './early-boot.ts';
@@ -27,11 +28,11 @@ import { flushFileSystems } from './flush.ts';
 import type { InitPlace } from './kargs.ts';
 import { directoryTree, findKernel, kernelFolder } from './kernel.ts';
 import { installKernel, withKernel } from './kernel-install.ts';
-import type { LoaderEntry } from './loaders/index.ts';
+import type { LoaderEntry, LoaderFile } from './loaders/index.ts';
 import { entryTitle, parseOsRelease } from './os-release.ts';
 import { other, type PlannedDeployment, plannedOptions, planSwitch, type SwitchPlan } from './switch-plan.ts';
 import type { Sysroot } from './sysroot.ts';
-import { beginTrial, requireGoodKept } from './trial.ts';
+import { beginTrial, loaderTrial, requireGoodKept, trialOf } from './trial.ts';
 
 /** The steps of a switch, in order; what comes after `commit` only tidies up. */
 export type SwitchStep =
@@ -72,7 +73,8 @@ export async function writeDeployments(
     });
   }
   const plan = planSwitch(sysroot.bootVersions(), current, list, {
-    forced: options.force,
+    // A loader that counts must not go on with the count of the trial that this switch ends.
+    forced: options.force || trialOf(readBootState(sysroot.path), current) !== undefined,
     sysrootInit: hasEarlyBoot(sysroot.path),
   });
   if (plan.kind === 'none') return false;
@@ -123,10 +125,8 @@ function fullSwitch(sysroot: Sysroot, plan: SwitchPlan, step: Step): void {
   writeLoaderFiles(
     sysroot,
     folder,
-    loaderEntries(
-      plan.deployments.map(({ item }) => item),
-      entries,
-    ),
+    plan.deployments.map(({ item }) => item),
+    entries,
   );
   step('links');
   symlinkDurable(writeBootLinks(sysroot, plan), join(sysroot.path, `ostree/boot.${plan.boot}`));
@@ -192,14 +192,29 @@ function ensureKernel(sysroot: Sysroot, item: DeploymentItem): BootEntry {
   return withKernel(item.entry, folder, layout);
 }
 
-function writeLoaderFiles(sysroot: Sysroot, folder: string, entries: readonly LoaderEntry[]): void {
-  for (const { name, text } of sysroot.loader.render(entries, sysroot.loaderOptions)) {
+function writeLoaderFiles(
+  sysroot: Sysroot,
+  folder: string,
+  items: readonly DeploymentItem[],
+  entries: readonly BootEntry[],
+): void {
+  for (const { name, text } of renderLoaderFiles(sysroot, items, entries))
     writeFile(join(folder, name), text);
-  }
+}
+
+/** What the loader reads, for that list and its entries. */
+export function renderLoaderFiles(
+  sysroot: Sysroot,
+  items: readonly DeploymentItem[],
+  entries: readonly BootEntry[],
+): readonly LoaderFile[] {
+  const trial = loaderTrial(sysroot.path, items);
+  const options = { ...sysroot.loaderOptions, ...(trial === undefined ? {} : { trial }) };
+  return sysroot.loader.render(loaderEntries(items, entries), options);
 }
 
 /** The entries with what the first deployment's tree adds to U-Boot's environment. */
-export function loaderEntries(
+function loaderEntries(
   items: readonly { readonly path: string }[],
   entries: readonly BootEntry[],
 ): LoaderEntry[] {

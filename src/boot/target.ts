@@ -104,9 +104,19 @@ export function findTarget(id: string): Target {
   return parseTarget(data, `targets/${id}.json`);
 }
 
-/** The kernel arguments of a first deployment: the board's own, then its consoles. `root=` is the installer's. */
+/**
+ * A kernel that panics restarts, and one that oopses panics: only a machine that starts again is counted and comes back (Linux
+ * kernel/panic.c; OpenWrt's own kernels are built that way, others are not).
+ */
+const restartKargs = ['panic=10', 'oops=panic'];
+
+/**
+ * The kernel arguments of a first deployment: the board's own, what makes a panic a restart, then its consoles. `root=` is the
+ * installer's.
+ */
 export function defaultKargs(target: Target): string[] {
-  return [...target.kargs, ...target.consoles.map((console) => `console=${console}`)];
+  const consoles = target.consoles.map((console) => `console=${console}`);
+  return [...target.kargs, ...restartKargs, ...consoles];
 }
 
 /** A parsed JSON value as a Target; ConfigError CONFIG_INVALID naming the first field that is wrong. */

@@ -5,6 +5,8 @@
 import { RefusedError } from '../base/index.ts';
 import { type BootState, readBootState, stateName, verdictOf, writeBootState } from './boot-state.ts';
 import type { DeploymentItem } from './deployment.ts';
+import { resetGrubCount } from './grub-env.ts';
+import type { LoaderTrial } from './loaders/index.ts';
 
 /** How many times a deployment on trial is started before early boot gives it up. */
 export const trialTries = 3;
@@ -80,7 +82,21 @@ export function beginTrial(
     foundGood: (deployment) => verdictOf(sysroot, deployment)?.verdict === 'good',
     confirmSeconds,
   });
-  if (state !== undefined) writeBootState(sysroot, state);
+  if (state === undefined) return;
+  writeBootState(sysroot, state);
+  if (state.pending !== undefined) resetGrubCount(sysroot);
+}
+
+/** What a loader that counts has to know about that list; undefined where nothing is on trial, or nothing to go back to. */
+export function loaderTrial(
+  sysroot: string,
+  items: readonly Pick<DeploymentItem, 'stateroot' | 'checksum' | 'serial'>[],
+): LoaderTrial | undefined {
+  const { pending, good } = readBootState(sysroot);
+  const names = items.map(stateName);
+  if (pending === undefined || names[0] !== pending || names.length < 2) return undefined;
+  const back = good === undefined ? -1 : names.indexOf(good);
+  return { deployment: pending, tries: trialTries, back: back > 0 ? back : 1 };
 }
 
 /** Refuses to drop what the trial in progress goes back to. */

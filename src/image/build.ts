@@ -40,6 +40,8 @@ const grubModules = [
   'echo',
   'ext2',
   'linux',
+  // Counts the starts of a deployment on trial.
+  'loadenv',
   'minicmd',
   'normal',
   'part_gpt',

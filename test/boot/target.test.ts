@@ -40,6 +40,8 @@ describe('targets', () => {
     expect(defaultKargs(findTarget('x86-64'))).toEqual([
       'rw',
       'rootwait',
+      'panic=10',
+      'oops=panic',
       'console=tty1',
       'console=ttyS0,115200n8',
     ]);

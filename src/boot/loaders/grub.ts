@@ -1,11 +1,19 @@
 /**
  * GRUB: `boot/loader.<B>/grub.cfg` with one menu entry per deployment. Only commands of OpenWrt's own GRUB images are
- * used (modules configfile linux serial terminal normal; no loadenv, echo, sleep, blscfg, probe).
+ * needed (modules configfile linux serial terminal normal; no echo, sleep, blscfg, probe); where loadenv and test are there, as in
+ * the images that we make, a deployment on trial is counted too.
  */
 import { ParseError } from '../../base/index.ts';
 import { entryField } from '../bls.ts';
 import { parseKargs } from '../kargs.ts';
-import { kernelPaths, type Loader, type LoaderEntry, type LoaderOptions, menuTitle } from './loader.ts';
+import {
+  kernelPaths,
+  type Loader,
+  type LoaderEntry,
+  type LoaderOptions,
+  type LoaderTrial,
+  menuTitle,
+} from './loader.ts';
 
 /** GRUB, BIOS and EFI alike: its core image finds `boot/grub/grub.cfg`, and that leads to the current entries. */
 export const grubLoader: Loader = {
@@ -24,18 +32,51 @@ configfile /boot/loader/grub.cfg
 export function renderGrubConfig(entries: readonly LoaderEntry[], options: LoaderOptions): string {
   const lines = ['# Written by opkg-ostree at each switch; edits are lost.', ...serialLines(options)];
   lines.push('set default="0"');
-  if (entries.length > 1) lines.push('set fallback="1"');
-  lines.push(`set timeout="${options.timeout}"`, '');
+  if (entries.length > 1) lines.push(`set fallback="${options.trial?.back ?? 1}"`);
+  lines.push(`set timeout="${options.timeout}"`, ...countLines(options.trial), '');
   for (const { entry } of entries) {
     const paths = kernelPaths(entry);
     const args = parseKargs(entryField(entry, 'options') ?? '').map(grubArgument);
     lines.push(`menuentry ${quote(menuTitle(entry))} {`);
+    if (options.trial !== undefined) args.push('$opkg_ostree_gave_up');
     lines.push(`\tlinux ${[paths.linux, ...args].join(' ')}`);
     if (paths.initrds.length > 0) lines.push(`\tinitrd ${paths.initrds.join(' ')}`);
     if (paths.devicetree !== undefined) lines.push(`\tdevicetree ${paths.devicetree}`);
     lines.push('}', '');
   }
   return lines.join('\n');
+}
+
+/**
+ * Counts the starts of the first entry in the environment block, and turns to the entry to go back to when they are used up. The
+ * kernel is told, so that early boot records the verdict. Where GRUB lacks load_env the whole of it does nothing.
+ */
+function countLines(trial: LoaderTrial | undefined): string[] {
+  if (trial === undefined) return [];
+  const block = '-f /boot/grub/grubenv';
+  const lines = [
+    `set opkg_ostree_id="${trial.deployment}"`,
+    'set opkg_ostree_gave_up=""',
+    `if load_env ${block} opkg_ostree_trial opkg_ostree_left opkg_ostree_good; then`,
+    '\tif [ "$opkg_ostree_good" != "$opkg_ostree_id" ]; then',
+    `\t\tif [ "$opkg_ostree_trial" != "$opkg_ostree_id" ]; then set opkg_ostree_left="${trial.tries}"; fi`,
+    '\t\tset opkg_ostree_trial="$opkg_ostree_id"',
+  ];
+  // GRUB script does not calculate.
+  for (let left = trial.tries; left > 0; left--) {
+    const word = left === trial.tries ? 'if' : 'elif';
+    lines.push(`\t\t${word} [ "$opkg_ostree_left" = "${left}" ]; then set opkg_ostree_left="${left - 1}"`);
+  }
+  lines.push(
+    '\t\telse',
+    `\t\t\tset default="${trial.back}"`,
+    '\t\t\tset opkg_ostree_gave_up="opkg-ostree.gave-up=$opkg_ostree_id"',
+    '\t\tfi',
+    `\t\tsave_env ${block} opkg_ostree_trial opkg_ostree_left`,
+    '\tfi',
+    'fi',
+  );
+  return lines;
 }
 
 function serialLines({ serial }: LoaderOptions): string[] {

@@ -3,7 +3,15 @@ import { grubLoader } from './grub.ts';
 import type { Loader, LoaderId } from './loader.ts';
 import { uenvLoader } from './uenv.ts';
 
-export type { Loader, LoaderEntry, LoaderId, LoaderOptions, LoaderStub } from './loader.ts';
+export type {
+  Loader,
+  LoaderEntry,
+  LoaderFile,
+  LoaderId,
+  LoaderOptions,
+  LoaderStub,
+  LoaderTrial,
+} from './loader.ts';
 
 /** Boot entries alone: for loaders that read the Boot Loader Specification, and for tests against libostree. */
 const noLoader: Loader = { id: 'none', libostree: 'none', render: () => [], stubs: () => [] };

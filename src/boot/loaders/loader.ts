@@ -20,6 +20,17 @@ export interface LoaderOptions {
   readonly timeout: number;
   /** The serial line of the menu, where the target has one. */
   readonly serial?: { readonly unit: number; readonly speed: number };
+  /** What the first entry is on trial for; a loader that can count starts it no more often than that. */
+  readonly trial?: LoaderTrial;
+}
+
+/** The first entry is on trial: after `tries` starts without a verdict the loader goes to the entry `back`. */
+export interface LoaderTrial {
+  /** The deployment, as the boot state names it. */
+  readonly deployment: string;
+  readonly tries: number;
+  /** The place of the entry to go back to. */
+  readonly back: number;
 }
 
 /** A file below `boot/loader.<B>/`. */

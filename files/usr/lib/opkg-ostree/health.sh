@@ -152,6 +152,8 @@ health_run() {
 	if [ -z "$BOOTED" ] || [ "$BOOTED" != "$PENDING" ]; then
 		[ -z "$REQUIRED_FAILED" ] || log "checks failed:$REQUIRED_FAILED"
 		close_case
+		# A power cut may have come between the verdict and this.
+		[ "$BOOTED" != "$GOOD" ] || [ -n "$PENDING" ] || stop_grub_count "$BOOTED"
 		log "health: checks done, nothing is on trial"
 		return 0
 	fi
@@ -192,6 +194,7 @@ health_mark_good() {
 	GOOD=$BOOTED PENDING='' TRIES='' CONFIRM='' BAD='' REASON=''
 	state_write || die 1 SYSTEM "cannot write the boot state"
 	verdict_add "$BOOTED" good "$1"
+	stop_grub_count "$BOOTED"
 	log "$BOOTED is good: $1"
 }
 

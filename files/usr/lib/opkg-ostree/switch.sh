@@ -6,7 +6,7 @@
 # Makes $1 the first boot entry, all others after it in their order, in the other bootversion. The rename of boot/loader is
 # the commit point; loaders read the disk without its journal, so everything is synced before it and after it.
 switch_to() {
-	local from to sub left version file link deployment rest
+	local from to sub left version file link deployment rest trial
 	[ "$(first_deployment)" = "$1" ] && return 0
 	has_deployment "$1" || return 1
 	case "$($BB readlink "$SYSROOT/boot/loader")" in
@@ -30,7 +30,9 @@ switch_to() {
 	$BB rm -rf "$SYSROOT/boot/loader.$to" "$SYSROOT/ostree/boot.$to.$sub" "$SYSROOT/boot/.switch" "$SYSROOT/ostree/.switch"
 	$BB mkdir -p "$SYSROOT/boot/loader.$to/entries" "$SYSROOT/ostree/boot.$to.$sub" || return 1
 	echo "$rest" | write_entries "$from" "$to" "$sub" $((left)) || return 1
-	write_loader_files "$SYSROOT/boot/loader.$from" "$SYSROOT/boot/loader.$to" "$1" || return 1
+	trial=$(loader_trial "$rest")
+	[ -z "$trial" ] || grub_env '' || return 1
+	write_loader_files "$SYSROOT/boot/loader.$from" "$SYSROOT/boot/loader.$to" "$1" "$left" "$trial" || return 1
 	replace_link "boot.$to.$sub" "$SYSROOT/ostree" "boot.$to" || return 1
 	$BB sync
 	replace_link "loader.$to" "$SYSROOT/boot" loader || return 1
@@ -86,8 +88,53 @@ write_entries() {
 	done
 }
 
+# What a loader that counts has to know: `<deployment> <place of the entry to go back to>`; nothing where the first line of $1,
+# `<file> <boot link> <deployment>` each, is not on trial or alone.
+loader_trial() {
+	local file link deployment index=0 back=1
+	state_read
+	[ -n "$PENDING" ] || return 0
+	echo "$1" | {
+		while read -r file link deployment; do
+			if [ "$index" = 0 ] && [ "$deployment" != "$PENDING" ]; then return 0; fi
+			if [ "$index" -gt 0 ] && [ "$deployment" = "$GOOD" ]; then back=$index; fi
+			index=$((index + 1))
+		done
+		[ "$index" -lt 2 ] || echo "$PENDING $back"
+	}
+}
+
+# GRUB's environment block with $1 in the place of our variables, or none; others stay. Where the folder is missing GRUB is not
+# the loader. The format is that of src/boot/grub-env.ts.
+grub_env() {
+	local file="$SYSROOT/boot/grub/grubenv"
+	[ -d "${file%/*}" ] || return 0
+	{ if [ -f "$file" ]; then $BB cat "$file"; fi; } | $BB tr -d '\000' | $BB awk -v line="$1" '
+		function put(text) {
+			if (length(block) + length(text) + 1 <= 1024) block = block text "\n"
+		}
+		BEGIN {
+			block = "# GRUB Environment Block\n"
+			if (line != "") put(line)
+		}
+		/^[A-Za-z_][A-Za-z0-9_]*=/ && !/^opkg_ostree_/ { put($0) }
+		END {
+			while (length(block) < 1024) block = block "#"
+			printf "%s", block
+		}
+	' >"$file.new" && publish "$file"
+}
+
+# GRUB need not count deployment $1 any longer: it is good. Written only where it says something else.
+stop_grub_count() {
+	local file="$SYSROOT/boot/grub/grubenv"
+	[ -f "$file" ] || return 0
+	$BB grep -qxF "opkg_ostree_good=$1" "$file" && return 0
+	grub_env "opkg_ostree_good=$1" && $BB sync
+}
+
 # Renders into $2 what the loader reads, for the entries in it: of the kind that lies in $1, with that file's head. $3 is the
-# first deployment. The texts are those of src/boot/loaders.
+# first deployment, $4 how many there are, $5 what loader_trial said. The texts are those of src/boot/loaders.
 write_loader_files() {
 	local name files extra="$SYSROOT/ostree/deploy/$3/usr/lib/ostree-boot/uEnv.txt"
 	[ -f "$extra" ] || extra=
@@ -95,25 +142,49 @@ write_loader_files() {
 	for name in grub.cfg extlinux.conf uEnv.txt; do
 		[ -e "$1/$name" ] || continue
 		# shellcheck disable=SC2086 # the names of entries hold no white space
-		{ loader_head "$1/$name" && render_loader "$name" "$extra" $files; } >"$2/$name" || return 1
+		{ loader_head "$1/$name" "$4" $5 && render_loader "$name" "$extra" "$5" $files; } >"$2/$name" || return 1
 	done
 }
 
-# What stands before the first entry: the serial line, the timeout. The default is always the first entry.
+# What stands before the first entry: the serial line, the timeout; the default is always the first entry. $2 is the number of
+# entries, $3 the deployment on trial and $4 where to go back to, if there is one: GRUB's count of three starts (grub.ts).
 loader_head() {
 	case "$1" in
-	*/grub.cfg) $BB awk '/^menuentry / { exit } { print }' "$1" ;;
+	*/grub.cfg)
+		$BB awk -v entries="$2" -v trial="$3" -v back="${4:-1}" '
+			/^menuentry / { exit }
+			/^set opkg_ostree_id=/ { counting = 1 }
+			counting { if ($0 == "fi") counting = 0; next }
+			/^set fallback=/ { next }
+			{ print }
+			/^set default=/ && entries > 1 { print "set fallback=\"" back "\"" }
+			/^set timeout=/ && trial != "" { count() }
+			function count(left) {
+				print "set opkg_ostree_id=\"" trial "\"\nset opkg_ostree_gave_up=\"\""
+				print "if load_env -f /boot/grub/grubenv opkg_ostree_trial opkg_ostree_left opkg_ostree_good; then"
+				print "\tif [ \"$opkg_ostree_good\" != \"$opkg_ostree_id\" ]; then"
+				print "\t\tif [ \"$opkg_ostree_trial\" != \"$opkg_ostree_id\" ]; then set opkg_ostree_left=\"3\"; fi"
+				print "\t\tset opkg_ostree_trial=\"$opkg_ostree_id\""
+				for (left = 3; left > 0; left--)
+					print "\t\t" (left == 3 ? "if" : "elif") " [ \"$opkg_ostree_left\" = \"" left "\" ]; then set opkg_ostree_left=\"" left - 1 "\""
+				print "\t\telse\n\t\t\tset default=\"" back "\""
+				print "\t\t\tset opkg_ostree_gave_up=\"opkg-ostree.gave-up=$opkg_ostree_id\"\n\t\tfi"
+				print "\t\tsave_env -f /boot/grub/grubenv opkg_ostree_trial opkg_ostree_left\n\tfi\nfi"
+			}
+		' "$1"
+		;;
 	*/extlinux.conf) $BB awk '/^(label |$)/ { exit } { print }' "$1" ;;
 	esac
 }
 
-# $1 the name of the file, $2 the environment that the first deployment adds or nothing, then the entries in boot order.
+# $1 the name of the file, $2 the environment that the first deployment adds or nothing, $3 what is on trial or nothing, then the
+# entries in boot order.
 render_loader() {
-	local kind=$1 extra=$2 ends=0
-	shift 2
+	local kind=$1 extra=$2 trial=$3 ends=0
+	shift 3
 	# The file is taken as it is, with a newline behind it, like libostree does: its own last newline makes an empty line.
 	[ -z "$extra" ] || ends=$($BB tail -c 1 "$extra" | $BB wc -l)
-	$BB awk -v kind="$kind" -v extra="$extra" -v ends="$((ends))" -v apostrophe="'" '
+	$BB awk -v kind="$kind" -v extra="$extra" -v trial="$trial" -v ends="$((ends))" -v apostrophe="'" '
 		function below_boot(path) { return path ~ /^\/boot\// ? path : "/boot" path }
 		# A word of GRUB script: plain where nothing in it means anything to its lexer. The kernel needs no quotes of ours.
 		function quoted(word) {
@@ -133,7 +204,7 @@ render_loader() {
 			return result
 		}
 		function grub(i) {
-			printf "%smenuentry %s {\n\tlinux %s%s\n", (i > 1 ? "\n" : ""), quoted(title[i]), linux[i], grub_words(options[i])
+			printf "%smenuentry %s {\n\tlinux %s%s%s\n", (i > 1 ? "\n" : ""), quoted(title[i]), linux[i], grub_words(options[i]), (trial == "" ? "" : " $opkg_ostree_gave_up")
 			if (initrds[i] != "") printf "\tinitrd%s\n", initrds[i]
 			if (devicetree[i] != "") printf "\tdevicetree %s\n", devicetree[i]
 			print "}"
