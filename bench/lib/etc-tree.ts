@@ -1,5 +1,5 @@
 /** An `/etc` of a router with many packages, as three trees: old defaults, the admin's, new defaults. */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** path -> content; `-> x` a symlink. */
@@ -68,8 +68,15 @@ export function writeEtcTrees(root: string, share: EtcShare): EtcFolders {
   }
   target.set('openwrt_release', "DISTRIB_RELEASE='24.10.1'\n");
   for (let n = 0; n < services; n += 20) live.delete(`rc.d/S${10 + (n % 80)}service${n}`);
-  const write = (name: keyof EtcFolders, files: Files) => writeFiles(join(root, name), files);
-  return { base: write('base', base), live: write('live', live), target: write('target', target) };
+  const write = (name: keyof EtcFolders, files: Files, shared?: Shared) =>
+    writeFiles(join(root, name), files, shared);
+  const first = write('base', base);
+  // Both defaults are checkouts of one repository: what is equal is one file.
+  return {
+    base: first,
+    live: write('live', live),
+    target: write('target', target, { dir: first, files: base }),
+  };
 }
 
 function uciPath(n: number): string {
@@ -156,11 +163,17 @@ function initScript(n: number, start: number): string {
   return `#!/bin/sh /etc/rc.common\n\nSTART=${start}\nSTOP=${start}\nUSE_PROCD=1\n\nstart_service() {\n\tprocd_open_instance\n\tprocd_set_param command /usr/sbin/service${n}\n\tprocd_close_instance\n}\n${'# more of it\n'.repeat(n % 60)}`;
 }
 
-function writeFiles(dir: string, files: Files): string {
+interface Shared {
+  readonly dir: string;
+  readonly files: Files;
+}
+
+function writeFiles(dir: string, files: Files, shared?: Shared): string {
   for (const [path, content] of files) {
     const at = join(dir, path);
     mkdirSync(dirname(at), { recursive: true });
     if (content.startsWith('-> ')) symlinkSync(content.slice(3), at);
+    else if (shared?.files.get(path) === content) linkSync(join(shared.dir, path), at);
     else writeFileSync(at, content);
   }
   return dir;

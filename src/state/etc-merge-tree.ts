@@ -1,6 +1,6 @@
 /** One side of an `/etc` merge: what is below a directory, read without ever following a symlink. */
 import { join } from 'node:path/posix';
-import { type Checksum, maxPathDepth, sha256Hex } from '../base/index.ts';
+import { type Checksum, equalBytes, maxPathDepth, sha256Hex } from '../base/index.ts';
 import { lstatIfExists, readdirIfExists, readFile, readlink, type Stats } from '../sys/index.ts';
 
 /** What a path of `/etc` is. `special` is a device, fifo or socket. */
@@ -17,6 +17,8 @@ export interface EtcNode {
   readonly size: number;
   /** Of a symlink. */
   readonly target?: string;
+  /** The same in two trees where they have one file by hard link; undefined where that is not known. */
+  readonly inode?: string;
 }
 
 /** A directory tree by path relative to its root; parents come before their children, names in byte order. */
@@ -54,17 +56,34 @@ export function readEtcTree(root: string): EtcTree {
   };
   visit('', 0);
   const digests = new Map<string, Checksum>();
+  const read = keepSmall((path) => readFile(join(root, path)));
   return {
     nodes,
     notes,
-    read: (path) => readFile(join(root, path)),
+    read,
     digest(path) {
-      const known = digests.get(path);
-      if (known !== undefined) return known;
-      const digest = sha256Hex(readFile(join(root, path)));
-      digests.set(path, digest);
-      return digest;
+      const known = digests.get(path) ?? sha256Hex(read(path));
+      digests.set(path, known);
+      return known;
     },
+  };
+}
+
+/** A merge asks for most files more than once; what is kept fits the smallest router. */
+const kept = { fileBytes: 64 * 1024, treeBytes: 2 * 1024 * 1024 } as const;
+
+function keepSmall(read: (path: string) => Uint8Array): (path: string) => Uint8Array {
+  const contents = new Map<string, Uint8Array>();
+  let total = 0;
+  return (path) => {
+    const known = contents.get(path);
+    if (known !== undefined) return known;
+    const bytes = read(path);
+    if (bytes.length <= kept.fileBytes && total + bytes.length <= kept.treeBytes) {
+      contents.set(path, bytes);
+      total += bytes.length;
+    }
+    return bytes;
   };
 }
 
@@ -88,15 +107,23 @@ export function sameEtcContent(a: EtcTree, b: EtcTree, path: string): boolean {
   if (x === undefined || y === undefined) return x === y;
   if (x.kind !== y.kind) return false;
   if (x.kind === 'symlink') return x.target === y.target;
-  if (x.kind === 'file') return x.size === y.size && a.digest(path) === b.digest(path);
-  return true;
+  if (x.kind !== 'file') return true;
+  if (x.inode !== undefined && x.inode === y.inode) return true;
+  return x.size === y.size && equalBytes(a.read(path), b.read(path));
 }
 
 function nodeOf(stats: Stats, path: string): EtcNode {
   const base = { uid: stats.uid, gid: stats.gid, mode: stats.mode & 0o7777, size: 0 };
   if (stats.isDirectory()) return { ...base, kind: 'dir' };
-  if (stats.isFile()) return { ...base, kind: 'file', size: stats.size };
+  if (stats.isFile()) return { ...base, kind: 'file', size: stats.size, ...inodeOf(stats) };
   // A symlink's own mode means nothing and differs between file systems.
   if (stats.isSymbolicLink()) return { ...base, mode: 0o777, kind: 'symlink', target: readlink(path) };
   return { ...base, kind: 'special' };
+}
+
+/** Checkouts of one repository share files by hard link. */
+function inodeOf({ dev, ino, nlink }: Stats): { readonly inode?: string } {
+  // Larger numbers, which some file systems make, are rounded: two files might have the same.
+  if (nlink < 2 || ino > Number.MAX_SAFE_INTEGER) return {};
+  return { inode: `${dev}:${ino}` };
 }

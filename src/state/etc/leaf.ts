@@ -47,15 +47,15 @@ export function mergeLeaf(run: EtcRun, path: string): void {
 function decidedByRule(run: EtcRun, path: string, { b, l, t }: LeafNodes): boolean {
   const { base, live, target } = run.sides;
   const rule = run.rules.ruleFor(path);
-  const differs = !sameEtcNode(live, target, path);
+  const differs = () => !sameEtcNode(live, target, path);
   if (rule === 'accept') {
     run.take('target', path);
-    if (differs) run.note(path, 'updated', 'as settled: the new default');
+    if (differs()) run.note(path, 'updated', 'as settled: the new default');
     return true;
   }
   if (rule === 'keep' || (rule === 'live' && (l !== undefined || b !== undefined))) {
     run.take('live', path);
-    if (differs)
+    if (differs())
       run.note(path, l === undefined ? 'deleted' : 'kept', rule === 'keep' ? 'as settled: yours' : undefined);
     return true;
   }

@@ -176,6 +176,7 @@ function placeServices(run: EtcRun): void {
     live: linksOnly(run.sides, 'live'),
     target: linksOnly(run.sides, 'target'),
   };
+  const paths = { base: pathsByService(sides.base), live: pathsByService(sides.live) };
   for (const service of mergeServices(sides, (name) => run.result.has(`init.d/${name}`))) {
     const names = new Set(service.links.map((link) => `rc.d/${link.name}`));
     for (const link of service.links) {
@@ -189,9 +190,9 @@ function placeServices(run: EtcRun): void {
       };
       if (!run.result.has(path)) run.result.set(path, node);
     }
-    const before = new Set(linkPaths(run.sides.base, service.service));
+    const before = new Set(paths.base.get(service.service));
     const same = names.size === before.size && [...names].every((name) => before.has(name));
-    const live = linkPaths(run.sides.live, service.service);
+    const live = paths.live.get(service.service) ?? [];
     const unchanged = same && live.length === names.size && live.every((name) => names.has(name));
     if (!unchanged) run.note(`init.d/${service.service}`, service.class, noteOf(service, names));
   }
@@ -210,8 +211,16 @@ function linksOnly(sides: EtcSides, side: keyof EtcSides): EtcTree {
   return { ...tree, nodes };
 }
 
-function linkPaths(tree: EtcTree, service: string): string[] {
-  return [...tree.nodes.keys()].filter((path) => serviceLinkOf(tree, path)?.service === service);
+function pathsByService(tree: EtcTree): Map<string, string[]> {
+  const paths = new Map<string, string[]>();
+  for (const path of tree.nodes.keys()) {
+    const service = serviceLinkOf(tree, path)?.service;
+    if (service === undefined) continue;
+    const known = paths.get(service);
+    if (known === undefined) paths.set(service, [path]);
+    else known.push(path);
+  }
+  return paths;
 }
 
 function linkNode(sides: EtcSides, from: 'live' | 'target', path: string): EtcResultNode | undefined {

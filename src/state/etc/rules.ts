@@ -113,9 +113,14 @@ function decodePattern(pattern: string): string {
   }
 }
 
+interface CompiledLine {
+  readonly matches: RegExp;
+  readonly line: EtcRuleLine;
+}
+
 /** Finds the rule of a path of `live`. */
 export class EtcRules {
-  readonly #lines: readonly { readonly matches: RegExp; readonly line: EtcRuleLine }[];
+  readonly #lines: readonly CompiledLine[];
   readonly #live: EtcTree;
 
   private constructor(lines: readonly EtcRuleLine[], live: EtcTree) {
@@ -133,14 +138,15 @@ export class EtcRules {
 
   /** The rule of a path, relative to /etc. */
   ruleFor(path: string): EtcRule {
-    const holding = this.#lines.filter(
-      ({ matches, line: { token } }) =>
-        matches.test(path) && (token === undefined || token === pathToken(this.#live, path)),
-    );
-    const [first, second] = holding.map((entry) => entry.line);
+    const holds = ({ matches, line: { token } }: CompiledLine) =>
+      matches.test(path) && (token === undefined || token === pathToken(this.#live, path));
+    const at = this.#lines.findIndex(holds);
+    const first = this.#lines[at]?.line;
     // `etc merge FILE` asks for a merge: by more than lines where the table knows how.
-    const isAsked = first?.rule === 'lines' && first.token !== undefined;
-    if (isAsked && (second?.rule === 'uci' || second?.rule === 'accounts')) return second.rule;
+    if (first?.rule === 'lines' && first.token !== undefined) {
+      const second = this.#lines.slice(at + 1).find(holds)?.line.rule;
+      if (second === 'uci' || second === 'accounts') return second;
+    }
     return first?.rule ?? 'default';
   }
 }

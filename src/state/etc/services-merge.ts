@@ -26,6 +26,7 @@ const linkTarget = /^(?:\.\.\/|\/etc\/)init\.d\/([^/]+)$/u;
 
 /** The service and kind of a path that is a link of rc.d in this tree; undefined for anything else. */
 export function serviceLinkOf(tree: EtcTree, path: string): { service: string; kind: 'S' | 'K' } | undefined {
+  if (!path.startsWith('rc.d/')) return undefined;
   const node = tree.nodes.get(path);
   const kind = linkName.exec(path)?.[1];
   const service = node?.kind === 'symlink' ? linkTarget.exec(node.target ?? '')?.[1] : undefined;

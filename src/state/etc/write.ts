@@ -1,17 +1,7 @@
 /** Writes a planned `/etc` into a new directory, from the trees that it was planned from. */
 import { dirname, join } from 'node:path/posix';
 import { RefusedError } from '../../base/index.ts';
-import {
-  chmod,
-  copyFile,
-  lchown,
-  lstatIfExists,
-  mkdir,
-  type Stats,
-  symlink,
-  utimes,
-  writeFile,
-} from '../../sys/index.ts';
+import { chmod, copyRegularFile, lchown, lstatIfExists, mkdir, symlink, writeFile } from '../../sys/index.ts';
 import { refuseTypeConflicts } from '../etc-merge.ts';
 import { type Copied, copyXattrs } from '../etc-merge-copy.ts';
 import type { EtcPlan, EtcResultNode } from './result.ts';
@@ -75,26 +65,16 @@ function writeNode(
     return;
   }
   const from = join(roots[content.from], content.path);
-  const stats = lstatIfExists(from);
-  if (stats === undefined) {
-    run.notes.push(`/etc/${content.path} vanished while it was merged`);
-    return;
-  }
-  if (!stats.isFile()) throw typeChanged(content.path);
-  copyFile(from, at);
-  setOwner(at, node);
-  setTimes(at, stats);
-  run.copied.push({ from, to: at });
+  const outcome = copyRegularFile(from, at, node);
+  if (outcome === 'other') throw typeChanged(content.path);
+  if (outcome === 'absent') run.notes.push(`/etc/${content.path} vanished while it was merged`);
+  else run.copied.push({ from, to: at });
 }
 
 /** Mode after owner: chown clears suid bits. */
 function setOwner(at: string, { uid, gid, mode }: EtcResultNode): void {
   lchown(at, uid, gid);
   chmod(at, mode);
-}
-
-function setTimes(at: string, stats: Stats): void {
-  utimes(at, stats.atimeMs / 1000, stats.mtimeMs / 1000);
 }
 
 /** `/etc` itself is no path of the plan: it is like the one that was followed. */
