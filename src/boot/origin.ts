@@ -46,7 +46,8 @@ export interface Origin {
     /** `name=version`. */
     readonly replace: readonly string[];
     readonly replaceLocal: readonly LocalPackage[];
-    readonly hold: readonly PackageName[];
+    /** Packages that stay at their version, layered or of the base; the content is in the package cache. */
+    readonly hold: readonly LocalPackage[];
   };
   /** The digest of the feed indices that were solved against. */
   readonly feeds: { readonly snapshot: string | undefined };
@@ -93,7 +94,7 @@ export function parseOrigin(text: string, path: string): Origin {
       remove: names('overrides', 'remove'),
       replace: list('overrides', 'replace'),
       replaceLocal: locals('overrides', 'replace-local'),
-      hold: names('overrides', 'hold'),
+      hold: locals('overrides', 'hold'),
     },
     feeds: { snapshot: file.get('feeds', 'snapshot') },
     boot: {
@@ -128,7 +129,7 @@ export function renderOrigin(origin: Origin): string {
   put('overrides', 'remove', sorted(origin.overrides.remove));
   put('overrides', 'replace', sorted(origin.overrides.replace));
   put('overrides', 'replace-local', sorted(origin.overrides.replaceLocal.map(renderLocalPackage)));
-  put('overrides', 'hold', sorted(origin.overrides.hold));
+  put('overrides', 'hold', sorted(origin.overrides.hold.map(renderLocalPackage)));
   put('feeds', 'snapshot', origin.feeds.snapshot);
   put('boot', 'kargs-append', origin.boot.kargsAppend);
   put('boot', 'kargs-delete', origin.boot.kargsDelete);
@@ -157,6 +158,7 @@ export function isLayered(origin: Origin): boolean {
     overrides.remove,
     overrides.replace,
     overrides.replaceLocal,
+    overrides.hold,
   ].some((list) => list.length > 0);
 }
 

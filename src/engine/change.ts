@@ -10,6 +10,7 @@ import {
   deploymentId,
   findKernel,
   finishDeployment,
+  holdStaged,
   type Origin,
   renderOrigin,
   type StagedDeployment,
@@ -47,12 +48,14 @@ export interface ChangeOptions {
   readonly cacheOnly?: boolean;
   /** Stop when the packages are in the cache. */
   readonly downloadOnly?: boolean;
+  /** Make the deployment and leave the switch to `finalize`. */
+  readonly lockFinalization?: boolean;
   /** Seconds that the admin has to confirm the deployment after its checks passed; else the router goes back. */
   readonly confirmSeconds?: number | undefined;
 }
 
 export interface ChangeResult {
-  readonly outcome: 'done' | 'unchanged' | 'planned' | 'downloaded';
+  readonly outcome: 'done' | 'unchanged' | 'planned' | 'downloaded' | 'staged';
   readonly plan: Plan;
   /** Of the deployment that was made. */
   readonly deployment: { readonly id: string; readonly checksum: Checksum; readonly path: string } | null;
@@ -78,6 +81,9 @@ export interface Target {
   /** Kernel arguments where they differ from those of the merge deployment. */
   readonly kargs?: readonly string[];
   readonly skipBroken?: boolean;
+  /** Names that this operation asks for itself: none of them may stay suspended. */
+  readonly wanted?: ReadonlySet<string>;
+  readonly forceCritical?: boolean;
   /** Make a deployment even where the tree would be the same. */
   readonly force?: boolean;
 }
@@ -102,7 +108,7 @@ export function change(
       outcome,
       plan,
       deployment: null,
-      notes: [...recommendNotes(resolution), ...uciWarnings(session)],
+      notes: [...wishNotes(target.origin, resolution), ...uciWarnings(session)],
       etc: null,
       historyId: null,
     });
@@ -134,6 +140,15 @@ export function change(
         env,
       );
       await checkpoint(env.signal);
+      const deployment = { id: deploymentId(staged), checksum: staged.checksum, path: staged.path };
+      if (options.lockFinalization === true) {
+        holdStaged(session.sysroot, staged);
+        const notes = [...result('staged').notes, ...scriptNotes(layered)];
+        return {
+          result: { ...result('staged'), deployment, notes, etc: summarizeEtc(staged.etc) },
+          scripts: layered?.scripts.map(scriptReport) ?? [],
+        };
+      }
       const made = await finishDeployment(session.sysroot, staged, env, {
         cleanup: false,
         confirmSeconds: options.confirmSeconds,
@@ -142,7 +157,7 @@ export function change(
       return {
         result: {
           ...result('done'),
-          deployment: { id: deploymentId(staged), checksum: staged.checksum, path: staged.path },
+          deployment,
           notes: [...result('done').notes, ...scriptNotes(layered), ...made.notes, ...leftovers],
           etc: summarizeEtc(made.etc ?? staged.etc),
         },
@@ -170,11 +185,13 @@ function resolveTarget(session: Session, target: Target): { resolution: Resoluti
         ? undefined
         : { id: merge.id, tree: readTreeState(repo, merge.checksum), origin: merge.origin },
     feeds: target.feeds,
-    local: localPackages(repo, target.origin, target.files),
+    local: localPackages(repo, base, target.origin, target.files),
     architectures: target.architectures,
     known: (candidate) => knownPackage(repo, candidate),
     bootBytes: bootBytes(session, target.base),
     skipBroken: target.skipBroken ?? false,
+    wanted: target.wanted ?? new Set(),
+    forceCritical: target.forceCritical ?? false,
   });
   return { resolution, base };
 }
@@ -251,8 +268,18 @@ function stageTarget(
   );
 }
 
-function recommendNotes({ solution }: Resolution): string[] {
-  return solution.unmetRecommends.map(({ by, wanted }) => `${by} recommends ${wanted}, which cannot be had`);
+function wishNotes(before: Origin, { solution, suspended, origin }: Resolution): string[] {
+  const back = before.suspended.filter((name) => !origin.suspended.includes(name));
+  const asked = new Set([...origin.requested, ...origin.requestedLocal.map(({ name }) => name)]);
+  return [
+    ...suspended.map(({ name, text }) => `${name} is set aside until it can be had: ${text}`),
+    ...back.filter((name) => asked.has(name)).map((name) => `${name} can be had again`),
+    ...solution.inactive
+      .filter((name) => !before.inactive.includes(name))
+      .map((name) => `${name} is in the base already: the request waits in case a later base drops it`),
+    ...solution.inactiveOverrides.map((name) => `the base has no ${name}: its override waits`),
+    ...solution.unmetRecommends.map(({ by, wanted }) => `${by} recommends ${wanted}, which cannot be had`),
+  ];
 }
 
 function scriptNotes(layered: LayeredCommit | undefined): string[] {

@@ -1,9 +1,10 @@
 /** Operations on the list of deployments: rollback, set-default, pin, undeploy, cleanup. */
-import { checkpoint } from '../base/index.ts';
+import { checkpoint, RefusedError } from '../base/index.ts';
 import {
   cleanup,
   type DeploymentItem,
   finishDeployment,
+  readStaged,
   rollbackIndex,
   stageDeployment,
   withDefault,
@@ -47,6 +48,30 @@ export function rollback(
     await checkpoint(env.signal);
     const made = await finishDeployment(session.sysroot, staged, env, { cleanup: false });
     return [...made.notes, ...(await tidyUp(session.sysroot, env))];
+  });
+}
+
+/**
+ * Switches to the deployment that was made with `lockFinalization`: edits to `/etc` since then go along.
+ * DEPLOYMENT_NOT_FOUND where none waits.
+ */
+export function finalize(
+  env: Environment,
+  where: Where,
+  options: { readonly confirmSeconds?: number | undefined },
+): Promise<DeploymentsResult> {
+  return changeList(env, where, async ({ sysroot }) => {
+    const staged = readStaged(sysroot);
+    if (staged === undefined) {
+      throw new RefusedError('DEPLOYMENT_NOT_FOUND', 'no deployment waits to be finalized', {
+        hint: "'opkg-ostree upgrade --lock-finalization' makes one; any later change replaces it",
+      });
+    }
+    const made = await finishDeployment(sysroot, staged, env, {
+      cleanup: false,
+      confirmSeconds: options.confirmSeconds,
+    });
+    return [...made.notes, ...(await tidyUp(sysroot, env))];
   });
 }
 

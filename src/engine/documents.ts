@@ -1,4 +1,5 @@
 /** The JSON documents of docs/schema that the engine makes and every face shows. Sizes are bytes, times ISO 8601 UTC. */
+import type { JobDocument } from './jobs/index.ts';
 import type { Checksum } from '../base/index.ts';
 
 export interface HealthDocument {
@@ -28,6 +29,8 @@ export interface DeploymentDocument {
   readonly 'suspended-packages': readonly string[];
   readonly 'base-removals': readonly string[];
   readonly 'base-replacements': readonly string[];
+  /** `name=version`. */
+  readonly 'held-packages': readonly string[];
   readonly 'kernel-release': string | null;
   readonly kargs: readonly string[];
   readonly signatures: readonly Readonly<Record<string, unknown>>[];
@@ -44,7 +47,8 @@ export interface StatusDocument {
   readonly booted: string | null;
   readonly next: string | null;
   readonly deployments: readonly DeploymentDocument[];
-  readonly job: null;
+  /** The job that is at work; null where none is, or where jobs may not be read. */
+  readonly job: JobDocument | null;
   readonly 'free-bytes': number;
   readonly 'boot-free-bytes': number;
   readonly 'reboot-required': boolean;

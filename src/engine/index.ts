@@ -13,6 +13,7 @@ export { type ComposeRootRequest, composeRoot } from './compose.ts';
 export {
   cleanupSysroot,
   type DeploymentsResult,
+  finalize,
   rollback,
   setDefault,
   setPinned,
@@ -35,9 +36,24 @@ export { keepRunning, readHealth } from './health.ts';
 export { type HistoryRecord, history } from './history.ts';
 export { buildDiskImage } from './image.ts';
 export { install, remove } from './install.ts';
-export { overrideRemove, overrideReset } from './override.ts';
+export { overrideHold, overrideRemove, overrideReplace, overrideReset } from './override.ts';
+export {
+  cancelJob,
+  currentJob,
+  describeJob,
+  hasEnded,
+  type JobDocument,
+  type JobEvent,
+  job,
+  jobs,
+  runJob,
+  startJob,
+  viewJob,
+  watchJob,
+} from './jobs/index.ts';
 export type { Plan } from './plan.ts';
 export type { Where } from './session.ts';
 export { readStatus } from './status.ts';
+export { swap } from './swap.ts';
 export { initSysroot } from './sysroot-init.ts';
 export { changeKargs, deploy, readKargs, rebase, upgrade } from './upgrade.ts';

@@ -24,6 +24,7 @@ import { MutableTree, type Repository } from '../ostree/index.ts';
 import type { AvailablePackage, Solution } from '../packages/index.ts';
 import { parseInitScript } from '../state/index.ts';
 import { mkdirp, removeTree } from '../sys/index.ts';
+import type { TreeState } from './installed.ts';
 import type { KnownPackage } from './resolve.ts';
 
 /** Downloads run beside each other up to this many at a time. */
@@ -50,20 +51,30 @@ export type LocalFile = AvailablePackage & {
 /** The wish's pinned package files as the solver sees them; PACKAGE_UNKNOWN where one is neither given nor in the cache. */
 export function localPackages(
   repo: Repository,
+  base: TreeState,
   origin: Origin,
   files: readonly LocalFile[],
 ): AvailablePackage[] {
-  return [...origin.requestedLocal, ...origin.overrides.replaceLocal].map((entry) => {
+  const { replaceLocal, hold } = origin.overrides;
+  // What the base has as it is held needs no copy of its own yet.
+  const held = hold.filter(({ name, version }) => base.installed.get(name)?.version !== version);
+  return [...origin.requestedLocal, ...replaceLocal, ...held].map((entry) => {
     const given = files.find((file) => file.sha256 === entry.sha256);
     const found = findPackageCommit(repo, entry.name, entry.version, entry.architecture, entry.sha256);
     if (found !== undefined) {
-      return { ...found.record, origin: { kind: 'local', path: '' }, size: found.size, sha256: found.sha256 };
+      const from =
+        found.feed === '' || !held.includes(entry)
+          ? { kind: 'local' as const, path: '' }
+          : { kind: 'feed' as const, feed: found.feed, url: '' };
+      return { ...found.record, origin: from, size: found.size, sha256: found.sha256 };
     }
     if (given !== undefined) return given;
     throw new RefusedError(
       'PACKAGE_UNKNOWN',
       `the file of local package ${entry.name} ${entry.version} is gone`,
-      { hint: `install the file again, or 'opkg-ostree remove ${entry.name}'` },
+      {
+        hint: `give the file again, or drop the wish: 'opkg-ostree remove ${entry.name}', 'opkg-ostree override reset ${entry.name}'`,
+      },
     );
   });
 }

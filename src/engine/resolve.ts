@@ -1,21 +1,12 @@
 /** The pure half of every change: wish, base and feeds in; a plan, or a refusal that names every blocker, out. */
-import { RefusedError, sha256Hex, utf8 } from '../base/index.ts';
+import { type PackageName, sha256Hex, utf8 } from '../base/index.ts';
 import { type Origin, renderOrigin } from '../boot/index.ts';
-import { opkgSource } from '../ipk/index.ts';
 import { type LayerMember, layerVersion } from '../layer/index.ts';
-import {
-  type AvailablePackage,
-  type Blocker,
-  type Solution,
-  type SolvedPackage,
-  type SolveRequest,
-  solve,
-  solveSkippingBroken,
-} from '../packages/index.ts';
+import type { AvailablePackage, Solution, SolvedPackage } from '../packages/index.ts';
 import type { FeedSnapshot } from './feed-snapshot.ts';
 import type { TreeState } from './installed.ts';
 import type { Plan, PlannedInstall, ScriptClass } from './plan.ts';
-import { parseRequest } from './wish.ts';
+import { solveWish } from './solve-wish.ts';
 
 export interface ResolveInput {
   /** The wish that is to be met. */
@@ -34,6 +25,10 @@ export interface ResolveInput {
   readonly bootBytes: number;
   /** Set requests aside that cannot be met instead of refusing. */
   readonly skipBroken: boolean;
+  /** Names that this operation asks for: suspended before or not, they have to be met. */
+  readonly wanted: ReadonlySet<string>;
+  /** Take the risk of changing packages that no system runs without. */
+  readonly forceCritical: boolean;
 }
 
 /** A package that is in the cache already. */
@@ -47,6 +42,8 @@ export interface Resolution {
   /** The wish with inactive and suspended requests told apart and the feed snapshot named. */
   readonly origin: Origin;
   readonly solution: Solution;
+  /** What is left out, and why. */
+  readonly suspended: readonly { readonly name: PackageName; readonly text: string }[];
   readonly plan: Plan;
 }
 
@@ -56,68 +53,10 @@ export function resolve(input: ResolveInput): Resolution {
   const origin: Origin = {
     ...input.origin,
     inactive: solution.inactive,
-    suspended,
+    suspended: suspended.map(({ name }) => name),
     feeds: { snapshot: input.feeds?.id ?? input.origin.feeds.snapshot },
   };
-  return { origin, solution, plan: planOf(input, origin, solution) };
-}
-
-function solveWish(input: ResolveInput): { solution: Solution; suspended: readonly string[] } {
-  const universe = universeOf(input);
-  const request = requestOf(input);
-  if (!input.skipBroken) {
-    const result = solve(universe, request);
-    if (result.kind === 'refused') throw refusal(result.blockers);
-    return { solution: result, suspended: [] };
-  }
-  const { result, suspended } = solveSkippingBroken(universe, request);
-  if (result.kind === 'refused') throw refusal(result.blockers);
-  return { solution: result, suspended: suspended.map((entry) => entry.name) };
-}
-
-function universeOf(input: ResolveInput) {
-  return {
-    installed: [...input.base.installed.values()],
-    available: input.feeds?.packages ?? [],
-    architectures: input.architectures,
-    source: opkgSource,
-  };
-}
-
-function requestOf({ origin, local }: ResolveInput): SolveRequest {
-  const { overrides, requestedLocal } = origin;
-  const pinned = (entries: typeof requestedLocal) =>
-    entries.flatMap((entry) => local.find((candidate) => candidate.sha256 === entry.sha256) ?? []);
-  return {
-    install: origin.requested.map(withConstraint),
-    local: pinned(requestedLocal),
-    remove: overrides.remove,
-    replace: [
-      ...overrides.replace.map(withConstraint),
-      ...pinned(overrides.replaceLocal).map((candidate) => ({ name: candidate.name, package: candidate })),
-    ],
-    held: overrides.hold,
-    recommends: true,
-  };
-}
-
-function withConstraint(text: string) {
-  const { name, version } = parseRequest(text);
-  return version === undefined ? { name } : { name, constraint: { operator: '=' as const, version } };
-}
-
-/** One error for all blockers: the first one's code decides, the rest are in the details. */
-function refusal(blockers: readonly Blocker[]): RefusedError {
-  const first = blockers[0];
-  const code =
-    blockers.every((blocker) => blocker.code === first?.code) && first !== undefined
-      ? first.code
-      : 'UNSATISFIABLE';
-  const message = blockers.map((blocker) => blocker.text).join('; ');
-  return new RefusedError(code, message, {
-    ...(first === undefined ? {} : { hint: first.remedy }),
-    details: { blockers: blockers.map(({ code: _code, ...shown }) => shown) },
-  });
+  return { origin, solution, suspended, plan: planOf(input, origin, solution) };
 }
 
 function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {

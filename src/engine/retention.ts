@@ -45,7 +45,12 @@ function usedPackageRefs(sysroot: Sysroot): Set<string> {
   const refs = new Set<string>();
   for (const { checksum, origin } of sysroot.deployments()) {
     const members = readLayerMetadata(sysroot.repo.loadCommit(checksum))?.packages ?? [];
-    for (const entry of [...members, ...origin.requestedLocal, ...origin.overrides.replaceLocal]) {
+    for (const entry of [
+      ...members,
+      ...origin.requestedLocal,
+      ...origin.overrides.replaceLocal,
+      ...origin.overrides.hold,
+    ]) {
       refs.add(packageRef(entry.name, entry.version, entry.architecture, entry.sha256));
     }
   }

@@ -1,11 +1,19 @@
 import { join } from 'node:path/posix';
-import { type Deployment, renderLocalPackage } from '../boot/index.ts';
+import {
+  type Deployment,
+  deploymentId,
+  entryField,
+  parseKargs,
+  readStaged,
+  renderLocalPackage,
+} from '../boot/index.ts';
 import { readLayerMetadata } from '../layer/index.ts';
 import { dictString } from '../ostree/index.ts';
-import { fileSystemSpace } from '../sys/index.ts';
+import { fileSystemSpace, now } from '../sys/index.ts';
 import type { DeploymentDocument, StatusDocument } from './documents.ts';
 import { countConflicts } from './etc-view.ts';
 import { healthOf } from './health.ts';
+import { currentJob } from './jobs/index.ts';
 import { openSession, type Session, type Where } from './session.ts';
 
 /** The deployments of a sysroot as json.md's `status`. */
@@ -23,14 +31,26 @@ export function statusOf(session: Session): StatusDocument {
     api: 1,
     booted: booted?.id ?? null,
     next: next?.id ?? null,
-    deployments: deployments.map((deployment) =>
-      deploymentDocument(session, deployment, deployment === rollback),
-    ),
-    job: null,
+    deployments: [
+      ...deployments.map((deployment) => deploymentDocument(session, deployment, deployment === rollback)),
+      ...stagedDocuments(session),
+    ],
+    job: currentJob({ sysroot: sysroot.path }, now()),
     'free-bytes': fileSystemSpace(sysroot.path).free,
     'boot-free-bytes': fileSystemSpace(join(sysroot.path, 'boot')).free,
     'reboot-required': booted !== undefined && next !== undefined && booted.id !== next.id,
   };
+}
+
+/** The deployment that waits for `finalize`; last, since no boot entry names it. */
+function stagedDocuments(session: Session): DeploymentDocument[] {
+  const { sysroot, deployments } = session;
+  const staged = readStaged(sysroot);
+  if (staged === undefined) return [];
+  const kargs = parseKargs(entryField(staged.entry, 'options') ?? '');
+  const id = deploymentId(staged);
+  const deployment: Deployment = { ...staged, id, index: deployments.length, bootSerial: 0, kargs };
+  return [{ ...deploymentDocument(session, deployment, false), staged: true }];
 }
 
 /** What a rollback would boot: the first of the next one's stateroot behind it. */
@@ -72,6 +92,7 @@ function deploymentDocument(
       ...origin.overrides.replace,
       ...origin.overrides.replaceLocal.map(renderLocalPackage),
     ],
+    'held-packages': origin.overrides.hold.map(({ name, version }) => `${name}=${version}`),
     'kernel-release': dictString(commit.metadata, 'ostree.linux') ?? null,
     kargs: deployment.kargs,
     signatures: [],

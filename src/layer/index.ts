@@ -1,5 +1,6 @@
 export { assemble } from './assemble.ts';
 export { firstBootPath } from './deferred.ts';
+export { importInstalled } from './import-installed.ts';
 export { type ImportOptions, importPackage } from './import-package.ts';
 export {
   inputsDigest,

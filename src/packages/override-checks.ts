@@ -1,6 +1,7 @@
+import type { PackageName } from '../base/index.ts';
 import type { InstalledPackage } from './model.ts';
 import type { Problem } from './problem.ts';
-import type { Blocker } from './request.ts';
+import type { Blocker, SolveRequest } from './request.ts';
 
 /**
  * What forbids the request's changes to the base before any search: held, essential and critical packages, and pinned
@@ -18,9 +19,13 @@ export function checkOverrides(problem: Problem): readonly Blocker[] {
     const installed = base.find(name);
     if (installed === undefined) continue;
     if (held.has(name) || installed.flags.includes('hold')) blockers.push(heldBlocker(installed, verb));
-    if (request.forceCritical !== true) blockers.push(...criticalBlocker(problem, installed, verb));
+    if (!isForced(request, name)) blockers.push(...criticalBlocker(problem, installed, verb));
   }
   return [...blockers, ...checkLocal(problem)];
+}
+
+function isForced({ forceCritical }: SolveRequest, name: PackageName): boolean {
+  return typeof forceCritical === 'object' ? forceCritical.has(name) : forceCritical === true;
 }
 
 function heldBlocker({ name, version }: InstalledPackage, verb: 'remove' | 'replace'): Blocker {

@@ -132,18 +132,28 @@ export interface PartialResult {
   readonly suspended: readonly { readonly name: PackageName; readonly blockers: readonly Blocker[] }[];
 }
 
+/** Which requests begin parked, and whether others may be. */
+export interface Parking {
+  readonly parked: readonly PackageName[];
+  readonly more: boolean;
+}
+
 /**
  * `solve` that parks install requests and pinned files which cannot be met (`upgrade --skip-broken`) until the rest
  * can. Overrides are never parked: a base that is not the wished one is not acceptable silently.
  */
-export function solveSkippingBroken(universe: Universe, request: SolveRequest): PartialResult {
-  const parked = new Map<PackageName, readonly Blocker[]>();
+export function solveSkippingBroken(
+  universe: Universe,
+  request: SolveRequest,
+  parking: Parking = { parked: [], more: true },
+): PartialResult {
+  const parked = new Map<PackageName, readonly Blocker[]>(parking.parked.map((name) => [name, []]));
   for (;;) {
     const result = solve(universe, without(request, parked));
     if (result.kind === 'solved') return unpark(universe, request, parked, result);
     const failing = new Set<string>(result.blockers.map((blocker) => blocker.package));
     const asked = [...request.install, ...request.local].map(({ name }) => name);
-    const broken = asked.filter((name) => failing.has(name) && !parked.has(name));
+    const broken = parking.more ? asked.filter((name) => failing.has(name) && !parked.has(name)) : [];
     if (broken.length === 0) return { result, suspended: suspendedOf(parked) };
     for (const name of broken) {
       parked.set(
@@ -166,7 +176,7 @@ function unpark(
     parked.delete(name);
     const again = solve(universe, without(request, parked));
     if (again.kind === 'solved') result = again;
-    else parked.set(name, blockers);
+    else parked.set(name, blockers.length > 0 ? blockers : again.blockers);
   }
   return { result, suspended: suspendedOf(parked) };
 }

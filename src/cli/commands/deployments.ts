@@ -6,6 +6,7 @@ import { changeResult, deploymentsResult } from '../render/change.ts';
 import { renderDiff } from '../render/diff.ts';
 import { renderHistory } from '../render/history.ts';
 import { renderStatus } from '../render/status.ts';
+import { changeOptions, confirmOption, confirmSeconds, where } from './shared.ts';
 
 const plain = (command: Command) => command;
 
@@ -32,6 +33,14 @@ export function deploymentCommands(program: Command, run: RunContext): void {
     rollback,
   );
   addCommand(program, run, 'set-default <index>', 'Boot this deployment next', plain, setDefault);
+  addCommand(
+    program,
+    run,
+    'finalize',
+    'Switch to a deployment that was made with --lock-finalization',
+    confirmOption,
+    finalize,
+  );
   addCommand(program, run, 'pin <index>', 'Keep this deployment whatever comes', plain, (call) =>
     pin(call, true),
   );
@@ -70,13 +79,6 @@ export function deploymentCommands(program: Command, run: RunContext): void {
   );
 }
 
-/** The options of every command that makes a deployment. */
-export function changeOptions(command: Command): Command {
-  return command.option('--dry-run', 'print the plan and stop');
-}
-
-const where = (call: Call): engine.Where => ({ sysroot: call.sysroot, stateroot: call.stateroot });
-
 function status(call: Call) {
   const data = engine.readStatus(where(call));
   return { json: data, text: renderStatus(data, call.verbose) };
@@ -100,6 +102,11 @@ async function rollback(call: Call) {
 
 async function setDefault(call: Call) {
   return deploymentsResult(await engine.setDefault(call.env, where(call), index(call)));
+}
+
+async function finalize(call: Call) {
+  const options = { confirmSeconds: confirmSeconds(call) };
+  return deploymentsResult(await engine.finalize(call.env, where(call), options));
 }
 
 async function pin(call: Call, pinned: boolean) {

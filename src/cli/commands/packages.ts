@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../base/index.ts';
 import * as engine from '../../engine/index.ts';
-import { parseDuration } from '../duration.ts';
 import { exitUnchanged } from '../exit-status.ts';
-import { addCommand, type Call, collect, newCommand, type RunContext } from '../program.ts';
+import { addCommand, type Call, collect, type RunContext } from '../program.ts';
 import { formatBytes } from '../progress.ts';
 import { changeResult } from '../render/change.ts';
-import { changeOptions } from './deployments.ts';
+import { change, changeOptions, fetchOptions, where } from './shared.ts';
 
-/** update, search, list, info, files, install, remove, upgrade, rebase, override. */
+/** update, search, list, info, files, install, remove, upgrade, rebase. */
 export function packageCommands(program: Command, run: RunContext): void {
   lookCommands(program, run);
   changeCommands(program, run);
@@ -66,7 +65,7 @@ function changeCommands(program: Command, run: RunContext): void {
     'remove <package...>',
     'Drop layered packages and what only they needed',
     (c) =>
-      changeOptions(c)
+      fetchOptions(changeOptions(c))
         .option('--autoremove', 'drop what only they needed (always done: the layer is rebuilt)')
         .option('--idempotent', 'a package that is not requested is no error'),
     remove,
@@ -96,43 +95,6 @@ function changeCommands(program: Command, run: RunContext): void {
         .option('--kernel-release <release>', "the kernel's release"),
     rebase,
   );
-  const override = newCommand('override', "Change the base's own packages");
-  addCommand(override, run, 'remove <package...>', 'Hide packages of the base', changeOptions, (call) =>
-    overrideRemove(call),
-  );
-  addCommand(
-    override,
-    run,
-    'reset [package...]',
-    "Take back changes to the base's packages",
-    (c) => changeOptions(c).option('--all', 'all of them'),
-    overrideReset,
-  );
-  program.addCommand(override);
-}
-
-function fetchOptions(command: Command): Command {
-  return command
-    .option('--cache-only', 'use only what has been downloaded already')
-    .option('--download-only', 'download the packages and stop')
-    .option(
-      '--confirm-timeout <time>',
-      "go back by itself without 'opkg-ostree confirm' within this time after the reboot, as in 5m",
-    );
-}
-
-const where = (call: Call): engine.Where => ({ sysroot: call.sysroot, stateroot: call.stateroot });
-
-const change = (call: Call): engine.ChangeOptions => ({
-  dryRun: call.options.flag('dryRun'),
-  cacheOnly: call.options.flag('cacheOnly'),
-  downloadOnly: call.options.flag('downloadOnly'),
-  confirmSeconds: confirmSeconds(call),
-});
-
-function confirmSeconds({ options }: Call): number | undefined {
-  const text = options.text('confirmTimeout');
-  return text === undefined ? undefined : parseDuration(text, engine.maxConfirmSeconds);
 }
 
 async function update(call: Call) {
@@ -246,23 +208,6 @@ async function rebase(call: Call) {
       ...(kernel === undefined ? {} : { kernel }),
       ...(kernelRelease === undefined ? {} : { kernelRelease }),
     }),
-    change(call),
-  );
-}
-
-async function overrideRemove(call: Call) {
-  return changeResult(
-    await engine.overrideRemove(call.env, where(call), { ...change(call), names: call.args }),
-    change(call),
-  );
-}
-
-async function overrideReset(call: Call) {
-  const all = call.options.flag('all');
-  if (all === call.args.length > 0)
-    throw new UsageError('USAGE', 'name the packages to reset, or give --all');
-  return changeResult(
-    await engine.overrideReset(call.env, where(call), { ...change(call), names: call.args, all }),
     change(call),
   );
 }

@@ -30,8 +30,14 @@ function changeText(result: ChangeResult): string[] {
           `/etc: ${etc.kept} kept, ${etc.updated} updated, ${etc.merged} merged, ${etc.conflicts.length} conflicts, ${etc.deleted} stay deleted.`,
         ]),
     ...(etc?.conflicts.map((path) => `  conflict: ${path} (see 'opkg-ostree etc conflicts')`) ?? []),
-    ...(result.deployment === null ? [] : [`Deployment ${result.deployment.id} starts at the next boot.`]),
+    ...(result.deployment === null ? [] : [deploymentLine(result.outcome, result.deployment.id)]),
   ];
+}
+
+function deploymentLine(outcome: ChangeResult['outcome'], id: string): string {
+  return outcome === 'staged'
+    ? `Deployment ${id} waits for 'opkg-ostree finalize'.`
+    : `Deployment ${id} starts at the next boot.`;
 }
 
 /** A plan as a person reads it. */

@@ -33,6 +33,7 @@ function renderDeployment(
     ...namedList('Suspended', deployment['suspended-packages']),
     ...namedList('Removed', deployment['base-removals']),
     ...namedList('Replaced', deployment['base-replacements']),
+    ...namedList('Held', deployment['held-packages']),
     ...(deployment['etc-conflicts'] > 0
       ? [['/etc', `${deployment['etc-conflicts']} conflicts`] as [string, string]]
       : []),
@@ -63,7 +64,7 @@ function marksOf(deployment: DeploymentDocument, status: StatusDocument): string
   const marks = [
     deployment.booted ? 'booted' : '',
     deployment.id === status.next && !deployment.booted ? 'next boot' : '',
-    deployment.staged ? 'staged' : '',
+    deployment.staged ? "waits for 'opkg-ostree finalize'" : '',
     deployment.rollback ? 'rollback' : '',
     deployment.pinned ? 'pinned' : '',
     deployment.health.state === 'bad' ? 'bad' : '',
