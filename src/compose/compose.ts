@@ -12,7 +12,7 @@ import { type Repository, type Transaction, type VariantDict, v } from '../ostre
 import { readFile, statIfExists } from '../sys/index.ts';
 import type { BootFiles } from './boot-files.ts';
 import { appendInit, findPrepareRoot } from './cpio.ts';
-import { directorySource } from './directory-source.ts';
+import { type DirectoryRules, directorySource } from './directory-source.ts';
 import { type ComposePlan, planTree } from './plan.ts';
 import type { RootSource } from './source.ts';
 import { tarSource } from './tar-source.ts';
@@ -21,7 +21,7 @@ import { writeTree } from './write.ts';
 
 /** An OpenWrt root; an archive's compression is told from its bytes. */
 type ComposeSource =
-  | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'directory'; readonly path: string; readonly rules?: DirectoryRules }
   | { readonly kind: 'tar'; readonly path: string };
 
 export interface ComposeRequest {
@@ -86,7 +86,7 @@ export async function composeRootfs(
 }
 
 function openSource(source: ComposeSource): RootSource {
-  return source.kind === 'directory' ? directorySource(source.path) : tarSource(source.path);
+  return source.kind === 'directory' ? directorySource(source.path, source.rules) : tarSource(source.path);
 }
 
 async function writeCommit(

@@ -1,0 +1,26 @@
+export {
+  convertedMenu,
+  keptKargs,
+  parseStockConfig,
+  placeOfRoot,
+  type StockBoot,
+  type StockEntry,
+  type SysrootPlace,
+} from './grub-config.ts';
+export {
+  closeStock,
+  type HandoverStep,
+  handBack,
+  handOver,
+  isHandedOver,
+  stockConfigText,
+} from './handover.ts';
+export {
+  findStockBoot,
+  locateStock,
+  type RunningStock,
+  readExtFacts,
+  unsupported,
+  withMountedStock,
+} from './locate.ts';
+export { dropStock, readStock, type StockRecord, writeStock } from './record.ts';
