@@ -22,7 +22,9 @@ const quickBusybox = `bb() { case "$1" in sync | fsync) ;; *) ${busybox} "$@" ;;
 /** Runs a script with boot.sh, switch.sh and report.sh read. */
 export function ash(sysroot: string, script: string, env: Readonly<Record<string, string>> = {}): Outcome {
   const prelude = `SYSROOT='${sysroot}' BB=bb LIB='${libraryDir}' JSON=\ndie() { echo "$3" >&2; exit "$1"; }\n${quickBusybox}`;
-  const libraries = ['boot', 'switch', 'report', 'health'].map((name) => `. '${libraryDir}/${name}.sh'\n`);
+  const libraries = ['boot', 'switch', 'report', 'checks', 'health'].map(
+    (name) => `. '${libraryDir}/${name}.sh'\n`,
+  );
   return runAsh(['-c', prelude + libraries.join('') + script], env);
 }
 

@@ -1,15 +1,19 @@
 # shellcheck shell=dash disable=SC2034,SC2015,SC2016
-# Whether the running deployment is good, and what follows from it. Needs boot.sh, switch.sh, report.sh, and `die` of the caller.
+# Whether the running deployment is good, and what follows from it. Needs boot.sh, switch.sh, report.sh, checks.sh, and `die` of
+# the caller.
 #
-# Required checks decide; wanted ones are reported, so that a dead WAN takes nothing back unless the admin makes it required.
-# Anybody adds to them: an executable in /etc/opkg-ostree/checks.d/{required,wanted} that ends with status 0 when all is well, its
-# first line of output being the detail.
+# Required checks decide; wanted ones are reported, so that a dead WAN takes nothing back unless the admin makes it required: by
+# its name in a line of /etc/opkg-ostree/required. Anybody adds to them: an executable in /etc/opkg-ostree/checks.d/{required,wanted}
+# that ends with status 0 when all is well, its first line of output being the detail.
 
 CHECKS_DIR=${OPKG_OSTREE_CHECKS:-/etc/opkg-ostree/checks.d}
 RUN_DIR=${OPKG_OSTREE_RUN:-/run/opkg-ostree}
 # Seconds that required checks may take to become good after the boot, and one check to answer.
 HEALTH_DEADLINE=${OPKG_OSTREE_HEALTH_DEADLINE:-120}
 CHECK_LIMIT=30
+REQUIRED_NAMES=${OPKG_OSTREE_REQUIRED:-/etc/opkg-ostree/required}
+# Seconds that a deployment on trial has from the start of preinit until its last init script has run.
+START_LIMIT=${OPKG_OSTREE_START_LIMIT:-600}
 
 health() {
 	case "$1" in
@@ -19,6 +23,7 @@ health() {
 		[ -z "$REQUIRED_FAILED" ]
 		;;
 	run) health_run ;;
+	guard) health_guard ;;
 	first-boot) first_boot ;;
 	mark-good) health_mark_good 'marked by hand' ;;
 	*) die 2 USAGE "unknown: health $1" "health [check|mark-good]" ;;
@@ -35,9 +40,13 @@ log() {
 health_check() {
 	REQUIRED_FAILED='' WANTED_FAILED=''
 	$BB mkdir -p "$RUN_DIR" && : >"$RUN_DIR/checks.new" || die 1 SYSTEM "cannot write below $RUN_DIR"
+	check required procd check_procd
 	check required ubus check_ubus
 	check required ssh check_ssh
+	check wanted storage check_storage
+	check wanted interfaces check_interfaces
 	check wanted default-route check_default_route
+	check wanted probe check_probe
 	check_drop_ins required
 	check_drop_ins wanted
 	$BB mv -f "$RUN_DIR/checks.new" "$RUN_DIR/checks"
@@ -55,6 +64,7 @@ check_drop_ins() {
 check() {
 	local class=$1 name=$2 status detail=
 	shift 2
+	$BB grep -qxF "$name" "$REQUIRED_NAMES" 2>/dev/null && class=required
 	limited "$@" >"$RUN_DIR/output" 2>&1
 	status=$?
 	[ "$status" != 77 ] || return 0
@@ -84,39 +94,6 @@ limited() {
 	return $status
 }
 
-check_ubus() {
-	command -v ubus >/dev/null || return 77
-	ubus list system >/dev/null 2>&1 || { echo 'procd does not answer on ubus'; return 1; }
-	echo 'procd answers'
-}
-
-# An enabled ssh server that does not listen would lock the admin out.
-check_ssh() {
-	local link port hex
-	for link in /etc/rc.d/S??dropbear /etc/rc.d/S??sshd; do
-		[ -L "$link" ] || continue
-		port=22
-		case "$link" in
-		*dropbear)
-			[ "$(uci -q get dropbear.@dropbear[0].enable)" != 0 ] || continue
-			port=$(uci -q get dropbear.@dropbear[0].Port) || port=22
-			;;
-		esac
-		hex=$(printf '%04X' "$port" 2>/dev/null) || continue
-		$BB grep -q "^ *[0-9]*: [0-9A-F]*:$hex [0-9A-F:]* 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null ||
-			{ echo "nothing listens on port $port"; return 1; }
-		echo "listens on port $port"
-		return 0
-	done
-	return 77
-}
-
-check_default_route() {
-	$BB awk '$2 == "00000000" && $8 == "00000000" { found = 1 } END { exit !found }' /proc/net/route 2>/dev/null ||
-		{ echo 'no default route'; return 1; }
-	echo 'there is one'
-}
-
 health_print() {
 	local word name detail
 	if [ -n "$JSON" ]; then
@@ -139,6 +116,7 @@ uptime_seconds() {
 # What the init script runs after each boot: the deferred package scripts, then the verdict on a deployment that is on trial.
 health_run() {
 	local start
+	$BB mkdir -p "$RUN_DIR" && : >"$RUN_DIR/started"
 	first_boot
 	state_read
 	BOOTED=$(booted_deployment)
@@ -210,7 +188,29 @@ give_up() {
 	else
 		log "$1: cannot rewrite the boot entries for $back"
 	fi
+	restart_machine
+}
+
+# By procd; where that hangs or is gone, without it.
+restart_machine() {
 	/sbin/reboot
+	$BB sleep "${OPKG_OSTREE_REBOOT_LIMIT:-60}"
+	log "procd does not restart the machine"
+	$BB sync
+	$BB reboot -f
+	[ -w /proc/sysrq-trigger ] && echo b >/proc/sysrq-trigger
+}
+
+# Started in preinit, behind everything that may hang: an init script that never returns keeps the health check from being run.
+health_guard() {
+	state_read
+	BOOTED=$(booted_deployment)
+	[ -n "$BOOTED" ] && [ "$BOOTED" = "$PENDING" ] || return 0
+	while [ "$(uptime_seconds)" -lt "$START_LIMIT" ]; do
+		[ ! -e "$RUN_DIR/started" ] || return 0
+		$BB sleep 2
+	done
+	give_up "its init scripts did not all return within $START_LIMIT seconds"
 }
 
 # $1 seconds for `opkg-ostree confirm`; it clears the trial, and that is what is looked for.

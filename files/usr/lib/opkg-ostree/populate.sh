@@ -2,22 +2,64 @@
 # What early boot fills before the switch: /var with its volatile links and factory content, and /etc on a factory reset. Needs
 # boot.sh and `fail`, `must`, `say` of prepare-root; TARGET, ROOT and VAR are set.
 
+# /etc and /var of the deployment, as they have to be before its init starts. Where /var cannot be put in order a deployment on
+# trial is given up; any other one runs with a /var in memory, because the same /var would stop each of them.
+prepare_state() {
+	if [ -n "$READONLY" ]; then
+		volatile_var
+		volatile_etc
+		return 0
+	fi
+	factory_reset
+	if prepare_var; then
+		factory_content
+		return 0
+	fi
+	if [ "$TARGET" = "$PENDING" ] && other_deployment "$TARGET" >/dev/null; then fail "$PROBLEM"; fi
+	say "$PROBLEM: /var is in memory, nothing in it is kept" console
+	volatile_var
+}
+
+# A /var in memory, with the admin's own files of /root.
+volatile_var() {
+	local old=$VAR
+	volatile_memory
+	VAR=/tmp/opkg-ostree/var
+	must $BB mkdir -p "$VAR"
+	[ ! -d "$old/roothome" ] || $BB cp -a "$old/roothome" "$VAR/roothome"
+	prepare_var || fail "$PROBLEM"
+}
+
+volatile_etc() {
+	volatile_memory
+	must $BB cp -a "$ETC" /tmp/opkg-ostree/etc
+	ETC=/tmp/opkg-ostree/etc
+}
+
+volatile_memory() {
+	[ ! -d /tmp/opkg-ostree ] || return 0
+	[ -d /tmp ] || must $BB mkdir /tmp
+	must $BB mount -t tmpfs -o mode=0755 tmpfs /tmp
+	must $BB mkdir /tmp/opkg-ostree
+}
+
 # The volatile names are links onto tmpfs, because OpenWrt counts on their being empty after a boot. procd hangs for ever
-# without /var/run, so what cannot be made is fatal.
+# without /var/run. Status 1 and PROBLEM where something cannot be made.
 prepare_var() {
 	local name to
+	[ -d "$VAR" ] || { PROBLEM="the stateroot ${TARGET%%/*} has no var"; return 1; }
 	for name in run lock state etc log opkg-lists tmp; do
 		[ -L "$VAR/$name" ] && continue
 		to=/tmp/$name
 		[ "$name" = tmp ] && to=/tmp/vartmp
 		# An empty directory (libostree makes var/log and var/tmp) gives way; one with content was wanted by somebody.
 		if [ -d "$VAR/$name" ]; then $BB rmdir "$VAR/$name" 2>/dev/null || continue; fi
-		$BB ln -s "$to" "$VAR/$name" || fail "cannot make /var/$name"
+		$BB ln -s "$to" "$VAR/$name" || { PROBLEM="cannot make /var/$name"; return 1; }
 	done
 	for name in lib cache spool db home opt srv mnt; do
-		[ -d "$VAR/$name" ] || must $BB mkdir -p "$VAR/$name"
+		[ -d "$VAR/$name" ] || $BB mkdir -p "$VAR/$name" || { PROBLEM="cannot make /var/$name"; return 1; }
 	done
-	[ -d "$VAR/roothome" ] || must $BB mkdir -m 0700 "$VAR/roothome"
+	[ -d "$VAR/roothome" ] || $BB mkdir -m 0700 "$VAR/roothome" || { PROBLEM="cannot make /var/roothome"; return 1; }
 }
 
 # Copies what usr/share/factory/var holds and /var has not, once for each deployment. A copy appears by rename.
