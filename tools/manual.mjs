@@ -22,7 +22,7 @@ async function commandTree() {
     banner: { js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url);" },
   });
   const { buildProgram } = await import(pathToFileURL(bundle).href);
-  return buildProgram({ argv: [], signal: new AbortController().signal, outcome: { status: 0 } });
+  return buildProgram({ argv: [], signal: new AbortController().signal, outcome: { status: 0 }, keepAfterHangup: () => undefined });
 }
 
 /** Every command that does something, with its full name. */

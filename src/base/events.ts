@@ -1,16 +1,24 @@
+const phases = [
+  'resolve',
+  'download',
+  'verify',
+  'unpack',
+  'layer',
+  'scripts',
+  'checkout',
+  'merge-etc',
+  'boot',
+  'cleanup',
+  'done',
+] as const;
+
 /** The phases of an operation, in the order in which they can come. docs/schema/event.json publishes them. */
-export type Phase =
-  | 'resolve'
-  | 'download'
-  | 'verify'
-  | 'unpack'
-  | 'layer'
-  | 'scripts'
-  | 'checkout'
-  | 'merge-etc'
-  | 'boot'
-  | 'cleanup'
-  | 'done';
+export type Phase = (typeof phases)[number];
+
+/** True for the name of a phase. */
+export function isPhase(value: unknown): value is Phase {
+  return phases.some((phase) => phase === value);
+}
 
 /**
  * One step of progress. `done` never falls within a phase; `total` is absent where it is not known.
@@ -23,6 +31,8 @@ export interface ProgressEvent {
   readonly total?: number;
   readonly unit?: 'bytes' | 'files' | 'packages';
   readonly package?: string;
+  /** The job whose event it is; absent outside of jobs. */
+  readonly job?: string;
 }
 
 /** Receives progress; must not throw. */

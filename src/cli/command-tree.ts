@@ -7,6 +7,7 @@ import { jobCommands } from './commands/jobs.ts';
 import { makingCommands } from './commands/making.ts';
 import { overrideCommands } from './commands/override.ts';
 import { packageCommands } from './commands/packages.ts';
+import { provenanceCommands } from './commands/provenance.ts';
 import { repoCommands } from './commands/repo/index.ts';
 import { uciCommands } from './commands/uci.ts';
 import { newProgram, type RunContext } from './program.ts';
@@ -17,6 +18,7 @@ export function buildProgram(run: RunContext): Command {
   deploymentCommands(program, run);
   packageCommands(program, run);
   overrideCommands(program, run);
+  provenanceCommands(program, run);
   etcCommands(program, run);
   healthCommands(program, run);
   jobCommands(program, run);

@@ -4,6 +4,7 @@ import { printable, UsageError } from '../base/index.ts';
 import type { Environment } from '../engine/index.ts';
 import { environment, exists, now, productVersion, writeOutput } from '../sys/index.ts';
 import { exitStatusOf } from './exit-status.ts';
+import { commandWords, isJobCommand, runCall } from './jobs.ts';
 import { asProductError, type CommandResult, type OutputOptions, printError, printResult } from './output.ts';
 import { type ProgressReporter, type ProgressStyle, progressReporter } from './progress.ts';
 
@@ -15,6 +16,10 @@ export interface Call {
   readonly stateroot: string | undefined;
   readonly verbose: boolean;
   readonly env: Environment;
+  /** The words of the whole command line. */
+  readonly argv: readonly string[];
+  /** From here on a lost terminal does not end this run. */
+  readonly keepAfterHangup: () => void;
 }
 
 export type Handler = (call: Call) => Promise<CommandResult> | CommandResult;
@@ -73,6 +78,7 @@ export interface RunContext {
   readonly argv: readonly string[];
   readonly signal: AbortSignal;
   readonly outcome: RunOutcome;
+  readonly keepAfterHangup: () => void;
 }
 
 const progressStyles = ['auto', 'plain', 'json', 'none'] as const;
@@ -125,11 +131,14 @@ export function addCommand(
   const [name = '', ...args] = signature.split(' ');
   const command = newCommand(name, description);
   for (const arg of args) command.argument(arg);
-  addGlobalOptions(setup(command));
+  parent.addCommand(command);
+  setup(command);
+  if (isJobCommand(commandWords(command)))
+    command.option('--background', 'start it as a job, print its id and return');
+  addGlobalOptions(command);
   command.action(async () => {
     await runHandler(handler, command, run);
   });
-  parent.addCommand(command);
 }
 
 /** Options before and after the command's name as one: words win over the environment, that over defaults, later over earlier words. */
@@ -155,20 +164,26 @@ async function runHandler(handler: Handler, command: Command, run: RunContext): 
   };
   const reporter = reporterFor(options, output);
   try {
-    const result = await handler({
-      args: command.args,
-      options,
-      sysroot: resolve(options.text('sysroot') ?? defaultSysroot()),
-      stateroot: options.text('stateroot'),
-      verbose: options.flag('verbose'),
-      env: {
-        onProgress: reporter.listener,
-        signal: run.signal,
-        now,
-        command: commandLine(run.argv),
-        by: environment('SUDO_USER') ?? environment('USER') ?? 'root',
+    const result = await runCall(
+      commandWords(command),
+      {
+        argv: run.argv,
+        keepAfterHangup: run.keepAfterHangup,
+        args: command.args,
+        options,
+        sysroot: resolve(options.text('sysroot') ?? defaultSysroot()),
+        stateroot: options.text('stateroot'),
+        verbose: options.flag('verbose'),
+        env: {
+          onProgress: reporter.listener,
+          signal: run.signal,
+          now,
+          command: commandLine(run.argv),
+          by: environment('SUDO_USER') ?? environment('USER') ?? 'root',
+        },
       },
-    });
+      handler,
+    );
     reporter.finish();
     printResult(result, output);
     run.outcome.status = result.status ?? 0;

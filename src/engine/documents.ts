@@ -1,6 +1,7 @@
 /** The JSON documents of docs/schema that the engine makes and every face shows. Sizes are bytes, times ISO 8601 UTC. */
-import type { JobDocument } from './jobs/index.ts';
+
 import type { Checksum } from '../base/index.ts';
+import type { JobDocument } from './jobs/index.ts';
 
 export interface HealthDocument {
   readonly state: 'untried' | 'trying' | 'good' | 'bad';

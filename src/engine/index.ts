@@ -57,3 +57,5 @@ export { readStatus } from './status.ts';
 export { swap } from './swap.ts';
 export { initSysroot } from './sysroot-init.ts';
 export { changeKargs, deploy, readKargs, rebase, upgrade } from './upgrade.ts';
+export { whenceFile } from './whence.ts';
+export { whyPackage } from './why.ts';

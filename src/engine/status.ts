@@ -92,7 +92,7 @@ function deploymentDocument(
       ...origin.overrides.replace,
       ...origin.overrides.replaceLocal.map(renderLocalPackage),
     ],
-    'held-packages': origin.overrides.hold.map(({ name, version }) => `${name}=${version}`),
+    'held-packages': origin.overrides.hold.map(({ name, version }) => `${name}=${version}`).sort(),
     'kernel-release': dictString(commit.metadata, 'ostree.linux') ?? null,
     kargs: deployment.kargs,
     signatures: [],

@@ -16,6 +16,7 @@ export type { PipelineResponse } from './pipeline-connection.ts';
 export * from './process.ts';
 export * from './product.ts';
 export * from './retry.ts';
+export * from './runner.ts';
 export * from './sandbox.ts';
 export { type StaticServer, type StaticServerOptions, serveFolder } from './static-server.ts';
 export * from './terminal.ts';

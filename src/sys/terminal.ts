@@ -2,28 +2,34 @@ import { writeSync } from 'node:fs';
 import { errnoOf } from './errno.ts';
 
 /** Writes to a descriptor synchronously and whole: asynchronous writes are lost when the process ends. */
-function writeWhole(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
+function writeWhole(fd: number, data: string | Uint8Array): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   let done = 0;
   while (done < bytes.byteLength) {
     try {
       done += writeSync(fd, bytes, done);
     } catch (error) {
       // A reader that went away (`| head`) ends the output, not the operation; a full pipe is tried again.
-      if (errnoOf(error) === 'EPIPE') return;
+      // So does a terminal that hung up.
+      if (errnoOf(error) === 'EPIPE' || errnoOf(error) === 'EIO') return;
       if (errnoOf(error) !== 'EAGAIN') throw error;
     }
   }
 }
 
-/** Writes to standard output. */
-export function writeOutput(text: string): void {
-  writeWhole(1, text);
+/** Writes text (as UTF-8) or bytes to standard output. */
+export function writeOutput(data: string | Uint8Array): void {
+  writeWhole(1, data);
 }
 
-/** Writes to standard error. */
-export function writeError(text: string): void {
-  writeWhole(2, text);
+/** Writes text (as UTF-8) or bytes to standard error. */
+export function writeError(data: string | Uint8Array): void {
+  writeWhole(2, data);
+}
+
+/** True when standard output is a terminal. */
+export function outputIsTerminal(): boolean {
+  return process.stdout.isTTY === true;
 }
 
 /** True when standard error is a terminal. */

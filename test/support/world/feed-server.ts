@@ -25,6 +25,7 @@ export class FeedServer {
   readonly requests: Served[] = [];
   /** How many answers are being held back for ever. */
   stalled = 0;
+  readonly #held = new Set<ServerResponse>();
   readonly #root: string;
   readonly #server: Server;
   readonly #faults: { readonly ending: string; readonly fault: Fault; left: number }[] = [];
@@ -64,6 +65,12 @@ export class FeedServer {
     this.#faults.length = 0;
   }
 
+  /** Breaks off every answer that is being held back. */
+  breakStalled(): void {
+    for (const response of this.#held) response.destroy();
+    this.#held.clear();
+  }
+
   /** Closes the port, open connections too. */
   async close(): Promise<void> {
     this.#server.closeAllConnections();
@@ -83,7 +90,10 @@ export class FeedServer {
     if (fault?.kind === 'status') respond(response, fault.status);
     else if (body === undefined) respond(response, 404);
     else serve(request, response, altered(body, fault), fault);
-    if (fault?.kind === 'stall') this.stalled += 1;
+    if (fault?.kind === 'stall') {
+      this.stalled += 1;
+      this.#held.add(response);
+    }
   }
 
   #takeFault(path: string): Fault | undefined {

@@ -67,7 +67,13 @@ export class Cli {
 
   /** As `run`, with options for the process. */
   runWith(options: RunOptions, ...args: string[]): Promise<Ended> {
-    const env = { HOME: this.#home, OPKG_OSTREE_SYSROOT: this.#sysroot, NO_COLOR: '1', ...options.env };
+    const env = {
+      HOME: this.#home,
+      OPKG_OSTREE_SYSROOT: this.#sysroot,
+      OPKG_OSTREE_RUN: join(this.#home, 'run'),
+      NO_COLOR: '1',
+      ...options.env,
+    };
     return runProgram(process.execPath, [bundlePath, ...args], { cwd: this.#home, ...options, env });
   }
 

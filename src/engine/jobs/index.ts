@@ -1,0 +1,3 @@
+export { cancelJob, currentJob, job, jobs, startJob, viewJob, watchJob } from './control.ts';
+export { describeJob, hasEnded, type JobDocument, type JobEvent } from './record.ts';
+export { type JobRequest, runJob } from './run.ts';
