@@ -8,11 +8,12 @@ import { dictString, type PruneReport, prune } from '../ostree/index.ts';
 import { lstatIfExists, readTextIfExists, writeFileDurable } from '../sys/index.ts';
 import type { DeploymentItem } from './deployment.ts';
 import { etcHistoryRoots } from './etc-history.ts';
+import { sweepFirmware } from './firmware.ts';
 import { flushFileSystems } from './flush.ts';
 import { removeUnusedKernels } from './kernel-install.ts';
 import { readStaged } from './staged.ts';
 import { sweepBootVersions, sweepDeployments, usedBootChecksums } from './sweep.ts';
-import { renderLoaderFiles } from './switch.ts';
+import { followEntries, renderLoaderFiles } from './switch.ts';
 import type { Sysroot } from './sysroot.ts';
 import { dropStaleTrial } from './trial.ts';
 
@@ -54,6 +55,7 @@ export async function cleanup(
   const removed = sweepDeployments(sysroot);
   if (lstatIfExists(join(sysroot.path, 'boot')) !== undefined) {
     removeUnusedKernels(sysroot.path, usedBootChecksums(sysroot));
+    sweepFirmware(sysroot, usedBootChecksums(sysroot));
   }
   const droppedRefs = await writeRefs(sysroot, options);
   const pruned = options.noPrune === true ? undefined : await pruneRepository(sysroot, ctx);
@@ -62,7 +64,7 @@ export async function cleanup(
 
 /**
  * Writes the loader's files again where they do not follow from the boot entries: another tool switched and knows only
- * entries. True when something was written.
+ * entries. A FAT partition that a power cut left behind follows. True when something was written.
  */
 export function repairLoader(sysroot: Sysroot): boolean {
   const deployments = sysroot.deployments();
@@ -76,7 +78,7 @@ export function repairLoader(sysroot: Sysroot): boolean {
     written = true;
   }
   if (written) flushFileSystems([join(sysroot.path, 'boot')]);
-  return written;
+  return followEntries(sysroot) || written;
 }
 
 /** Deployed commits, with the one that waits for `finalize`. */

@@ -27,6 +27,7 @@ import {
 } from './deployment.ts';
 import { commitVersion } from './deployments.ts';
 import { planEtcOf } from './etc.ts';
+import { firmwareSpaceFor, installFirmwareKernel, sweepFirmware } from './firmware.ts';
 import { renderKargs } from './kargs.ts';
 import { bootChecksum, commitTree, findKernel, type KernelLayout, kernelFolder } from './kernel.ts';
 import {
@@ -39,6 +40,7 @@ import {
 import { type Origin, renderOrigin } from './origin.ts';
 import { dropStaged, readStaged, type StagedDeployment } from './staged.ts';
 import { sweepDeployments, usedBootChecksums } from './sweep.ts';
+import { followEntries } from './switch.ts';
 import type { Sysroot } from './sysroot.ts';
 import { defaultKargs } from './target.ts';
 
@@ -83,6 +85,7 @@ export async function stageDeployment(
     const etc = rehearse(sysroot, path, request.mergeFrom, ctx);
     const folder = kernelFolder(request.stateroot, kernelChecksum);
     installKernel(sysroot.path, path, folder, layout);
+    installFirmwareKernel(sysroot, folder, kernelChecksum);
     writeFileDurable(`${path}.origin`, renderOrigin(request.origin));
     return {
       stateroot: request.stateroot,
@@ -119,6 +122,13 @@ export function reserveBootSpace(
   const first = space();
   if (first.needed > first.free) removeUnusedKernels(sysroot.path, usedBootChecksums(sysroot));
   requireBootSpace(space());
+  const onFirmware = () => firmwareSpaceFor(sysroot, checksum, layout.files);
+  const before = onFirmware();
+  if (before === undefined) return;
+  // What the firmware starts must be on the list before anything goes.
+  if (before.needed > before.free && !followEntries(sysroot))
+    sweepFirmware(sysroot, usedBootChecksums(sysroot));
+  requireBootSpace(onFirmware() ?? before);
 }
 
 function requireStateroot(sysroot: Sysroot, stateroot: string): void {

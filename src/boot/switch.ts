@@ -24,7 +24,9 @@ import { readBootState } from './boot-state.ts';
 import { type DeploymentItem, deploymentName, sameDeployment } from './deployment.ts';
 import { readSubVersion } from './deployments.ts';
 import { hasEarlyBoot } from './early-boot.ts';
+import { type FirmwareStep, firmwareIsCurrent, publishFirmware } from './firmware.ts';
 import { flushFileSystems } from './flush.ts';
+import { setStoredEnvironment, startStoredCount } from './fw-setenv.ts';
 import type { InitPlace } from './kargs.ts';
 import { directoryTree, findKernel, kernelFolder } from './kernel.ts';
 import { installKernel, withKernel } from './kernel-install.ts';
@@ -44,6 +46,8 @@ export type SwitchStep =
   | 'flush'
   | 'commit'
   | 'flush-after'
+  // Only where the loader reads a FAT partition; `firmware-commit` is its commit point.
+  | FirmwareStep
   | 'done';
 
 export interface WriteOptions {
@@ -110,6 +114,8 @@ function linksSwitch(sysroot: Sysroot, plan: SwitchPlan, step: Step): void {
 function fullSwitch(sysroot: Sysroot, plan: SwitchPlan, step: Step): void {
   const boot = join(sysroot.path, 'boot');
   const folder = join(boot, `loader.${plan.boot}`);
+  followEntries(sysroot);
+  setStoredEnvironment(sysroot);
   step('kernels');
   const entries = plan.deployments.map((planned, index) => finalEntry(sysroot, plan, planned, index));
   step('entries');
@@ -138,6 +144,25 @@ function fullSwitch(sysroot: Sysroot, plan: SwitchPlan, step: Step): void {
   symlinkDurable(`loader.${plan.boot}`, join(boot, 'loader'));
   step('flush-after');
   flushFileSystems([join(sysroot.path, 'ostree'), boot]);
+  publishFirmware(sysroot, plan.boot, entries, step);
+  const items = plan.deployments.map(({ item }) => item);
+  startStoredCount(sysroot, loaderTrial(sysroot.path, items) !== undefined);
+}
+
+/**
+ * Brings a FAT partition in line with the entries that stand, where a power cut came between the two: what it starts may need the
+ * bootversion that the next switch overwrites. True when something was written.
+ */
+export function followEntries(sysroot: Sysroot): boolean {
+  const deployments = sysroot.deployments();
+  const { boot } = sysroot.bootVersions();
+  if (deployments.length === 0 || firmwareIsCurrent(sysroot, boot)) return false;
+  publishFirmware(
+    sysroot,
+    boot,
+    deployments.map(({ entry }) => entry),
+  );
+  return true;
 }
 
 /** Makes `ostree/boot.<B>.<S>` for the S that is not in use, and returns its name. */

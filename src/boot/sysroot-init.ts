@@ -8,18 +8,19 @@
  * ```
  */
 import { dirname, join } from 'node:path/posix';
-import { RefusedError, UsageError } from '../base/index.ts';
+import { equalBytes, RefusedError, UsageError } from '../base/index.ts';
 import { parseKeyFile, type RepoMode, Repository } from '../ostree/index.ts';
 import {
   exists,
   lstatIfExists,
   mkdirDurable,
+  readFileIfExists,
   readTextIfExists,
   symlinkDurable,
   writeFileDurable,
 } from '../sys/index.ts';
 import { isStaterootName } from './deployment.ts';
-import { type LoaderStub, loaderFor } from './loaders/index.ts';
+import { type LoaderOptions, type LoaderStub, loaderFor } from './loaders/index.ts';
 import type { Target } from './target.ts';
 import { ensureVar } from './var.ts';
 
@@ -73,9 +74,11 @@ export function initStateroot(sysroot: string, name: string): void {
 }
 
 /** What the target's data says about the loader's menu. */
-export function loaderOptions(target: Target): { timeout: number; serial?: { unit: number; speed: number } } {
+export function loaderOptions(target: Target): LoaderOptions {
+  const { timeout, script } = target.loader;
   return {
-    timeout: target.loader.timeout,
+    timeout,
+    ...(script === undefined ? {} : { script }),
     ...(target.serial === undefined ? {} : { serial: target.serial }),
   };
 }
@@ -83,7 +86,7 @@ export function loaderOptions(target: Target): { timeout: number; serial?: { uni
 function refuseForeignStub(path: string, stub: LoaderStub): void {
   const stats = lstatIfExists(path);
   if (stats === undefined) return;
-  if (stub.kind === 'symlink' ? stats.isSymbolicLink() : readTextIfExists(path) === stub.text) return;
+  if (stub.kind === 'symlink' ? stats.isSymbolicLink() : holds(path, contentOf(stub))) return;
   throw new RefusedError('SYSROOT_EXISTS', `${path} belongs to another boot configuration`, {
     hint: "keep a copy of it elsewhere and remove it, or use 'opkg-ostree convert' on a running router",
   });
@@ -91,6 +94,15 @@ function refuseForeignStub(path: string, stub: LoaderStub): void {
 
 function writeStub(path: string, stub: LoaderStub): void {
   mkdirDurable(dirname(path));
-  if (stub.kind === 'file') writeFileDurable(path, stub.text);
-  else symlinkDurable(stub.target, path);
+  if (stub.kind === 'symlink') symlinkDurable(stub.target, path);
+  else writeFileDurable(path, contentOf(stub));
+}
+
+function contentOf(stub: Exclude<LoaderStub, { kind: 'symlink' }>): Uint8Array {
+  return stub.kind === 'bytes' ? stub.bytes : new TextEncoder().encode(stub.text);
+}
+
+function holds(path: string, content: Uint8Array): boolean {
+  const found = readFileIfExists(path);
+  return found !== undefined && equalBytes(found, content);
 }

@@ -4,7 +4,7 @@
  */
 import { RefusedError } from '../base/index.ts';
 import { type Fields, fieldsOf } from './json-fields.ts';
-import { isLoaderId, type LoaderId } from './loaders/index.ts';
+import { type BootScript, isLoaderId, type LoaderId } from './loaders/index.ts';
 import { targetData } from './target-data.ts';
 
 export interface TargetPartition {
@@ -44,7 +44,14 @@ export interface Target {
   /** Names in OpenWrt's `board_name` or target/subtarget. */
   readonly boards: readonly string[];
   readonly architecture: string;
-  readonly loader: { readonly id: LoaderId; readonly firmware: readonly string[]; readonly timeout: number };
+  readonly loader: {
+    readonly id: LoaderId;
+    readonly firmware: readonly string[];
+    /** Seconds that a menu waits. */
+    readonly timeout: number;
+    /** Where U-Boot runs our script. */
+    readonly script?: BootScript;
+  };
   /** In the order of the `console=` arguments; the last is /dev/console. */
   readonly consoles: readonly string[];
   readonly serial?: { readonly unit: number; readonly speed: number };
@@ -127,6 +134,7 @@ export function parseTarget(value: unknown, source: string): Target {
   const root = fields.group('root');
   const loaderId = loader.text('id');
   if (!isLoaderId(loaderId)) throw fields.invalid('loader.id', `unknown loader '${loaderId}'`);
+  const script = loader.optionalGroup('script');
   const serial = fields.optionalGroup('serial');
   const environment = fields.optionalGroup('environment');
   const image = fields.optionalGroup('image');
@@ -138,7 +146,12 @@ export function parseTarget(value: unknown, source: string): Target {
     tier: fields.number('tier'),
     boards: fields.texts('boards'),
     architecture: fields.text('architecture'),
-    loader: { id: loaderId, firmware: loader.texts('firmware'), timeout: loader.number('timeout') },
+    loader: {
+      id: loaderId,
+      firmware: loader.texts('firmware'),
+      timeout: loader.number('timeout'),
+      ...(script === undefined ? {} : { script: scriptOf(script) }),
+    },
     consoles: fields.texts('consoles'),
     kargs: fields.texts('kargs'),
     kernel: {
@@ -201,6 +214,28 @@ function imageOf(group: Fields, fields: Fields): ImageLayout {
     throw fields.invalid('image.partitions', 'the sysroot is the last one, and the only one of its kind');
   }
   return { first: group.number('first'), partitions };
+}
+
+function scriptOf(fields: Fields): BootScript {
+  const command = fields.text('command');
+  if (command !== 'booti' && command !== 'bootz' && command !== 'bootm') {
+    throw fields.invalid('command', `unknown command '${command}'`);
+  }
+  const defaults = fields.textRecord('defaults');
+  for (const [name, value] of Object.entries(defaults)) {
+    if (!/^[a-z_]+$/u.test(name) || !/^[A-Za-z0-9_.:/-]+$/u.test(value)) {
+      throw fields.invalid(`defaults.${name}`, 'not a variable of U-Boot with a plain value');
+    }
+  }
+  const devicetree = fields.optionalText('devicetree');
+  const bootcmd = fields.optionalText('bootcmd');
+  return {
+    command,
+    defaults,
+    counter: fields.boolean('counter'),
+    ...(devicetree === undefined ? {} : { devicetree }),
+    ...(bootcmd === undefined ? {} : { bootcmd }),
+  };
 }
 
 function environmentOf(fields: Fields): TargetEnvironment {

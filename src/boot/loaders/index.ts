@@ -1,9 +1,15 @@
+import { bootScriptLoader } from './boot-script.ts';
 import { extlinuxLoader } from './extlinux.ts';
+import { fwEnvLoader } from './fw-env.ts';
 import { grubLoader } from './grub.ts';
+import { grubEspLoader } from './grub-esp.ts';
 import type { Loader, LoaderId } from './loader.ts';
+import { rpiLoader } from './rpi.ts';
 import { uenvLoader } from './uenv.ts';
 
 export type {
+  BootScript,
+  FirmwareLoader,
   Loader,
   LoaderEntry,
   LoaderFile,
@@ -18,8 +24,12 @@ const noLoader: Loader = { id: 'none', libostree: 'none', render: () => [], stub
 
 const loaders: Readonly<Record<LoaderId, Loader>> = {
   grub: grubLoader,
+  'grub-esp': grubEspLoader,
   extlinux: extlinuxLoader,
   uenv: uenvLoader,
+  bootscr: bootScriptLoader,
+  'fw-env': fwEnvLoader,
+  rpi: rpiLoader,
   none: noLoader,
 };
 

@@ -6,7 +6,7 @@
 import { ParseError } from '../../base/index.ts';
 import { type BootEntry, entryField } from '../bls.ts';
 
-export type LoaderId = 'grub' | 'extlinux' | 'uenv' | 'none';
+export type LoaderId = 'grub' | 'grub-esp' | 'extlinux' | 'uenv' | 'bootscr' | 'fw-env' | 'rpi' | 'none';
 
 /** A boot entry with what a loader may add to it. */
 export interface LoaderEntry {
@@ -22,6 +22,22 @@ export interface LoaderOptions {
   readonly serial?: { readonly unit: number; readonly speed: number };
   /** What the first entry is on trial for; a loader that can count starts it no more often than that. */
   readonly trial?: LoaderTrial;
+  /** What the board's U-Boot needs to be told, where it runs our script. */
+  readonly script?: BootScript;
+}
+
+/** What a script of U-Boot has to know of a board. */
+export interface BootScript {
+  /** The command that starts the board's kernels. */
+  readonly command: 'booti' | 'bootz' | 'bootm';
+  /** Variables that the board's U-Boot may lack, as `kernel_addr_r`. */
+  readonly defaults: Readonly<Record<string, string>>;
+  /** The device tree's name below `fdtdir`, where the board's U-Boot does not know it. */
+  readonly devicetree?: string;
+  /** Its environment can be stored by `saveenv`, so it counts the starts of a deployment on trial. */
+  readonly counter: boolean;
+  /** What `bootcmd` becomes, where nothing else leads U-Boot to the script. */
+  readonly bootcmd?: string;
 }
 
 /** The first entry is on trial: after `tries` starts without a verdict the loader goes to the entry `back`. */
@@ -42,7 +58,21 @@ export interface LoaderFile {
 /** A file or symlink below `boot/` that `sysroot init` makes. */
 export type LoaderStub =
   | { readonly path: string; readonly kind: 'file'; readonly text: string }
+  | { readonly path: string; readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly path: string; readonly kind: 'symlink'; readonly target: string };
+
+/**
+ * The part of a loader that reads nothing but FAT. What it reads is kept in `boot/firmware`, where that partition is mounted:
+ * kernels in a folder for each boot checksum, and a copy of what was rendered into `boot/loader.<B>`.
+ */
+export interface FirmwareLoader {
+  /** Of the rendered files, the one whose rename on the FAT file system switches, and its path there. */
+  readonly commit: { readonly name: string; readonly path: string };
+  /** The folder of the kernels' folders, '' or ending in a slash. */
+  readonly kernels: string;
+  /** A kernel's file, named as in /boot, in its folder on the FAT file system; undefined for one that is not needed. */
+  kernelName(name: string): string | undefined;
+}
 
 export interface Loader {
   readonly id: LoaderId;
@@ -54,6 +84,10 @@ export interface Loader {
   /** The files for the entries, the default first. BOOT_ENTRY_INVALID for text that the loader cannot hold. */
   render(entries: readonly LoaderEntry[], options: LoaderOptions): readonly LoaderFile[];
   stubs(options: LoaderOptions): readonly LoaderStub[];
+  /** Present where the loader cannot read the sysroot. */
+  readonly firmware?: FirmwareLoader;
+  /** The variables that U-Boot's stored environment must hold, where it has to be changed. */
+  environment?(options: LoaderOptions): ReadonlyMap<string, string>;
 }
 
 /**

@@ -2,7 +2,7 @@
  * U-Boot environments that are read from a file: `uEnv.txt` for `env import -t`, with the variable names of libostree's
  * U-Boot backend, so that a boot script written for either works with both.
  */
-import { entryField } from '../bls.ts';
+import { type BootEntry, entryField } from '../bls.ts';
 import { kernelPaths, type Loader, type LoaderEntry, refuseCharacters } from './loader.ts';
 
 /** uEnv.txt; the board's boot script imports it and runs `kernel_image`, `ramdisk_image`, `fdt_file`, `bootargs`. */
@@ -24,20 +24,26 @@ const maxExtraBytes = 64 * 1024;
 export function renderUEnv(entries: readonly LoaderEntry[]): string {
   const lines: string[] = [];
   entries.forEach(({ entry, extraEnvironment }, index) => {
-    const suffix = index === 0 ? '' : `${index + 1}`;
-    const paths = kernelPaths(entry);
-    const set = (name: string, value: string | undefined) => {
-      if (value !== undefined) lines.push(`${name}${suffix}=${environmentValue(value)}`);
-    };
-    set('kernel_image', paths.linux);
-    set('ramdisk_image', paths.initrds[0]);
-    set('fdt_file', paths.devicetree);
-    set('fdtdir', paths.fdtdir);
-    set('bootargs', entryField(entry, 'options') ?? '');
+    lines.push(...environmentLines(entry, index === 0 ? '' : `${index + 1}`));
     // As it stands, its last line feed too: the real tool leaves an empty line there.
     if (index === 0 && extraEnvironment !== undefined) lines.push(extraEnvironment.slice(0, maxExtraBytes));
   });
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+/** The variables of one entry, a line each, their names with the suffix. */
+export function environmentLines(entry: BootEntry, suffix: string): string[] {
+  const paths = kernelPaths(entry);
+  const values: readonly (readonly [string, string | undefined])[] = [
+    ['kernel_image', paths.linux],
+    ['ramdisk_image', paths.initrds[0]],
+    ['fdt_file', paths.devicetree],
+    ['fdtdir', paths.fdtdir],
+    ['bootargs', entryField(entry, 'options') ?? ''],
+  ];
+  return values.flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}${suffix}=${environmentValue(value)}`],
+  );
 }
 
 /** `env import -t` takes a backslash as an escape, and boot scripts that `run` a value expand `$` and split at `;`. */
