@@ -154,7 +154,7 @@ function edited(text: string, side: 'mine' | 'new', n: number): string {
     /^\toption (?!name|mac|src|device)/u.test(line) ? [index] : [],
   );
   const at = options[(n * 13 + (side === 'mine' ? 0 : 3)) % options.length] ?? 0;
-  lines[at] = (lines[at] ?? '').replace(/\S+$/u, side === 'mine' ? "'mine'" : "'new'");
+  lines[at] = (lines[at] ?? '').replace(/^(\toption \S+\s+).*$/u, `$1'${side}'`);
   const added = `\nconfig rule\n\toption name '${side}'\n\toption target 'ACCEPT'\n\toption proto '${side === 'mine' ? 'tcp' : 'udp'}'\n`;
   return `${side === 'mine' ? '# edited here\n' : ''}${lines.join('\n')}${added}`;
 }

@@ -60,10 +60,14 @@ export class PackageBuilder {
   }
 
   build(): UciPackage {
-    const sections: UciSection[] = this.#sections.map(({ options, ...section }) => ({
-      ...section,
-      options: [...options.values()],
-    }));
+    const sections = this.#sections.map(
+      ({ type, name, anonymous, options }): UciSection => ({
+        type,
+        name,
+        anonymous,
+        options: [...options.values()],
+      }),
+    );
     return { sections };
   }
 

@@ -43,15 +43,12 @@ export interface ConflictSides<T> {
 export class ConflictList {
   readonly all: UciConflict[] = [];
   readonly #prefix: string;
-  readonly #labels = new Map<UciSection, string>();
+  readonly #packages: readonly UciPackage[];
+  #labels: ReadonlyMap<UciSection, string> | undefined;
 
   constructor(packageName: string | undefined, packages: readonly UciPackage[]) {
     this.#prefix = packageName === undefined ? '' : `${packageName}.`;
-    for (const content of packages) {
-      const labels = sectionLabels(content);
-      for (const [index, section] of content.sections.entries())
-        this.#labels.set(section, labels[index] ?? section.name);
-    }
+    this.#packages = packages;
   }
 
   /** A conflict about a whole section. */
@@ -85,6 +82,7 @@ export class ConflictList {
   }
 
   #label(section: UciSection): string {
+    this.#labels ??= labelsOf(this.#packages);
     return displayText(this.#labels.get(section) ?? section.name);
   }
 
@@ -104,6 +102,16 @@ export class ConflictList {
       resolution: 'ours',
     });
   }
+}
+
+function labelsOf(packages: readonly UciPackage[]): Map<UciSection, string> {
+  const all = new Map<UciSection, string>();
+  for (const content of packages) {
+    const labels = sectionLabels(content);
+    for (const [index, section] of content.sections.entries())
+      all.set(section, labels[index] ?? section.name);
+  }
+  return all;
 }
 
 function optionKind({ ours, theirs }: ConflictSides<UciValue>): UciConflictKind {

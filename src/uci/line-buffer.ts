@@ -42,6 +42,11 @@ export class LineBuffer {
     return this.#next;
   }
 
+  /** Takes the bytes up to `offset`, whole lines without a NUL, from the file without looking at them. */
+  skipTo(offset: number): void {
+    this.#next = offset;
+  }
+
   at(index: number): number {
     return this.#bytes[index] ?? 0;
   }

@@ -22,13 +22,22 @@ export class LinePatch {
   readonly #text: string;
   readonly #pieces: (Piece[] | undefined)[] = [];
   readonly #pieceOf = new Map<UciStatement, Piece>();
-  readonly #lineOf = new Map<UciStatement, number>();
 
   constructor(document: UciDocument) {
     this.#document = document;
     this.#text = Buffer.from(document.bytes).toString('latin1');
-    for (const [index, line] of document.lines.entries())
-      for (const statement of line.statements) this.#lineOf.set(statement, index);
+  }
+
+  /** The index of the line that a statement stands on: the last one that begins before it. */
+  #lineOf(statement: UciStatement): number {
+    const { lines } = this.#document;
+    let [low, high] = [0, lines.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((lines[middle]?.start ?? 0) <= statement.start) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 
   /** The byte string of a line as it stood. */
@@ -101,7 +110,7 @@ export class LinePatch {
   }
 
   #piece(statement: UciStatement): Piece {
-    const index = this.#lineOf.get(statement) ?? 0;
+    const index = this.#lineOf(statement);
     if (this.#pieces[index] === undefined) {
       const pieces = this.#split(index);
       this.#pieces[index] = pieces;
@@ -139,14 +148,14 @@ export class LinePatch {
   #shape(piece: Piece): { indent: string; newline: string } {
     if (piece.origin === undefined || piece.statement === undefined) return { indent: '', newline: '\n' };
     const indent = this.#text.slice(piece.origin, piece.statement.start);
-    const line = this.#document.lines[this.#lineOf.get(piece.statement) ?? 0];
+    const line = this.#document.lines[this.#lineOf(piece.statement)];
     const text = line === undefined ? '' : this.original(line);
     return { indent: /^[ \t]*$/u.test(indent) ? indent : '', newline: text.endsWith('\r\n') ? '\r\n' : '\n' };
   }
 
   #comment(piece: Piece): string {
     if (piece.origin === undefined || piece.statement === undefined) return '';
-    const line = this.#document.lines[this.#lineOf.get(piece.statement) ?? 0];
+    const line = this.#document.lines[this.#lineOf(piece.statement)];
     if (line?.comment === undefined) return '';
     return ` ${this.#text.slice(line.comment, line.end).trimEnd()}`;
   }

@@ -1,5 +1,5 @@
 import { alignSections } from './align.ts';
-import { findOption, type UciSection } from './model.ts';
+import type { UciSection } from './model.ts';
 import { findNaturalKey, keyOf, type NaturalKey } from './natural-keys.ts';
 
 export interface MatchOptions {
@@ -39,8 +39,10 @@ export function matchSections(
   const left = groupByType(a, (index) => !pairs.has(index));
   const right = groupByType(b, (index) => !taken.has(index));
   for (const [type, indices] of left) {
+    const others = right.get(type);
+    if (others === undefined) continue;
     const row = findNaturalKey(options.keys, options.package, type);
-    const group = new Group(a, b, indices, right.get(type) ?? []);
+    const group = new Group(a, b, indices, others);
     group.pairBy(contentOf, false);
     group.pairBy((section) => keyOf(section, row), true);
     if (row?.single === true) group.pairSingle();
@@ -52,8 +54,16 @@ export function matchSections(
 
 /** A text that is equal for sections with the same options. */
 export function contentOf(section: UciSection): string {
-  const names = section.options.map((option) => option.name).sort();
-  return JSON.stringify(names.map((name) => findOption(section, name)));
+  const options = [...section.options].sort((a, b) => (a.name < b.name ? -1 : 1));
+  // Lengths keep two texts apart whatever the values hold.
+  const textOf = (value: string) => `${value.length}:${value}`;
+  return options
+    .map((option) => {
+      const values =
+        option.kind === 'option' ? textOf(option.value) : `[${option.values.map(textOf).join('')}]`;
+      return `${option.name}=${values}`;
+    })
+    .join('');
 }
 
 function groupByType(

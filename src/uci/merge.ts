@@ -1,6 +1,6 @@
 import { equalBytes } from '../base/index.ts';
 import { assemble, type TargetSection } from './assemble.ts';
-import { isComment, splitBlocks } from './blocks.ts';
+import { type Blocks, isComment, splitBlocks } from './blocks.ts';
 import { ConflictList, type UciConflict } from './conflicts.ts';
 import type { UciDocument } from './document.ts';
 import { orderSections } from './merge-order.ts';
@@ -71,8 +71,12 @@ function mergeDocuments(
   if (ordered.conflict) conflicts.addFile('order', sides);
   const spell = new TheirText(theirs);
   const target = ordered.sections.map((entry) => targetOf(entry, spell));
-  const comments = base === undefined ? new Set<string>() : commentsOf(base);
-  const bytes = assemble(ours, target, { dropComment: (text) => comments.has(text.trim()) });
+  let comments: ReadonlySet<string> | undefined;
+  const dropComment = (text: string) => {
+    comments ??= base === undefined ? new Set() : commentsOf(base);
+    return comments.has(text.trim());
+  };
+  const bytes = assemble(ours, target, { dropComment });
   // Names that imitate generated ones can make a merge that no file spells: the admin's file stays whole.
   if (bytes === undefined) conflicts.addFile('ambiguous', sides);
   return { bytes, conflicts: conflicts.all };
@@ -92,16 +96,14 @@ function commentsOf(document: UciDocument): Set<string> {
 /** The new default's own lines for a section, its comments with them. */
 class TheirText {
   readonly #document: UciDocument;
-  readonly #text: string;
-  readonly #blocks: ReturnType<typeof splitBlocks>;
+  #blocks: Blocks | undefined;
 
   constructor(document: UciDocument) {
     this.#document = document;
-    this.#text = Buffer.from(document.bytes).toString('latin1');
-    this.#blocks = splitBlocks(document);
   }
 
   of(index: number): string {
+    this.#blocks ??= splitBlocks(this.#document);
     const own = this.#blocks.blocks.filter((block) => block.section === index);
     const [block, ...more] = own;
     const section = this.#document.package.sections[index];
@@ -109,6 +111,6 @@ class TheirText {
     if (block === undefined || more.length > 0 || this.#blocks.shared) return sectionLines(section);
     const start = this.#document.lines[block.from]?.start ?? 0;
     const end = this.#document.lines[block.to - 1]?.end ?? start;
-    return `${this.#text.slice(start, end).trimEnd()}\n`;
+    return `${Buffer.from(this.#document.bytes.subarray(start, end)).toString('latin1').trimEnd()}\n`;
   }
 }

@@ -59,6 +59,8 @@ function sameItems(a: readonly string[], b: readonly string[]): boolean {
 /** True when both have the same options with the same values; the order of options means nothing. */
 export function sameOptions(a: UciSection, b: UciSection): boolean {
   if (a.options.length !== b.options.length) return false;
+  const inOrder = a.options.every((option, index) => option.name === b.options[index]?.name);
+  if (inOrder) return a.options.every((option, index) => sameValue(option, b.options[index]));
   const others = new Map(b.options.map((option) => [option.name, option]));
   return a.options.every((option) => sameValue(option, others.get(option.name)));
 }

@@ -1,5 +1,3 @@
-import { bytesOf } from './model.ts';
-
 /** True for a name of a section or an option: letters, digits, `_`. */
 export function isUciName(text: string): boolean {
   return /^[A-Za-z0-9_]+$/u.test(text);
@@ -22,7 +20,8 @@ export function isUciPackageWord(text: string): boolean {
  */
 export function generatedName(number: number, type: string): string {
   let hash = 5381;
-  for (const byte of bytesOf(type)) hash = (Math.imul(hash, 33) + byte) >>> 0;
+  // One character of a byte string is one byte.
+  for (let i = 0; i < type.length; i++) hash = (Math.imul(hash, 33) + type.charCodeAt(i)) >>> 0;
   return `cfg${hex(number, 2)}${hex(hash & 0xffff, 4)}`;
 }
 

@@ -3,6 +3,7 @@ import { PackageBuilder, type RepeatedOption } from './builder.ts';
 import type { UciDocument, UciLine, UciStatement } from './document.ts';
 import { LineBuffer } from './line-buffer.ts';
 import { isUciName, isUciPackageWord, isUciType } from './names.ts';
+import { PlainLines } from './plain-lines.ts';
 import { type UciWord, WordReader } from './words.ts';
 
 /** Larger than any configuration; a bigger file is refused before it is read. */
@@ -39,10 +40,13 @@ const keywords: Readonly<Record<string, UciStatement['kind']>> = {
   list: 'list',
 };
 
+const noStatements: readonly UciStatement[] = [];
+
 class Parser {
   readonly #buffer: LineBuffer;
   readonly #words: WordReader;
   readonly #builder: PackageBuilder;
+  readonly #plain: PlainLines | undefined;
   readonly #lines: UciLine[] = [];
   #section = -1;
 
@@ -50,12 +54,14 @@ class Parser {
     this.#buffer = new LineBuffer(bytes, name);
     this.#words = new WordReader(this.#buffer);
     this.#builder = new PackageBuilder(repeated);
+    this.#plain = bytes.includes(0) ? undefined : new PlainLines(bytes);
   }
 
   parse(): UciDocument {
     const buffer = this.#buffer;
     while (!buffer.ended) {
       const start = buffer.nextOffset;
+      if (this.#readPlain(start)) continue;
       buffer.pos = 0;
       this.#words.comment = undefined;
       buffer.fetch(0);
@@ -64,6 +70,40 @@ class Parser {
         this.#lines.push({ start, end: buffer.nextOffset, statements, comment: this.#words.comment });
     }
     return { bytes: buffer.source, lines: this.#lines, package: this.#builder.build() };
+  }
+
+  /** The line at `start` where it is one that has nothing special; false leaves it to `#readLine`. */
+  #readPlain(start: number): boolean {
+    const plain = this.#plain;
+    const found = plain?.read(start);
+    if (plain === undefined || found === undefined) return false;
+    const { end, comment } = plain;
+    if (found === 'empty') {
+      this.#lines.push({ start, end, statements: noStatements, comment });
+    } else {
+      const section = this.#applyPlain(plain);
+      if (section === undefined) return false;
+      const { kind, name, value } = plain;
+      const statement = { kind, start: plain.start, end: (value ?? name).end, name, value, section };
+      this.#lines.push({ start, end, statements: [statement], comment });
+    }
+    this.#buffer.skipTo(end);
+    return true;
+  }
+
+  /** The statement's section, or undefined for one that is an error. */
+  #applyPlain({ kind, name, value }: PlainLines): number | undefined {
+    const text = value?.text ?? '';
+    if (kind === 'config') {
+      if (text !== '' && !isUciName(text)) return undefined;
+      if (text !== '' && (this.#builder.typeOf(text) ?? name.text) !== name.text) return undefined;
+      this.#section = this.#builder.open(name.text, text === '' ? undefined : text);
+      return this.#section;
+    }
+    if (this.#section < 0 || name.text.includes('-')) return undefined;
+    if (kind === 'list') this.#builder.add(this.#section, name.text, text);
+    else this.#builder.set(this.#section, name.text, text);
+    return this.#section;
   }
 
   #readLine(): UciStatement[] {
