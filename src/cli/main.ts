@@ -1,3 +1,4 @@
+import { opkgWords, runOpkg } from '../opkg/index.ts';
 import { buildProgram } from './command-tree.ts';
 import { type RunContext, runProgram } from './program.ts';
 
@@ -18,5 +19,7 @@ const run: RunContext = {
     hangupEnds = false;
   },
 };
-await runProgram(buildProgram(run), run);
+const opkg = opkgWords(process.argv);
+if (opkg === undefined) await runProgram(buildProgram(run), run);
+else run.outcome.status = await runOpkg({ ...opkg, signal: interrupt.signal });
 process.exitCode = run.outcome.status;

@@ -1,0 +1,2 @@
+export { type FaceCall, runOpkg } from './face.ts';
+export { type OpkgWords, opkgWords } from './words.ts';
