@@ -7,7 +7,7 @@ _opkg_ostree() {
     case "$path" in ''|override|etc|sysroot|image|repo|uci) path="${path:+$path }$word" ;; esac
   done
   case "$path" in
-    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase override swap etc health confirm jobs watch cancel compose sysroot image repo uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
+    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase override swap why whence etc health confirm jobs watch cancel compose sysroot image repo uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
     override) words="remove replace hold reset" ;;
     etc) words="diff merge conflicts accept keep reset log show revert" ;;
     sysroot) words="init" ;;
@@ -33,13 +33,15 @@ _opkg_ostree() {
     'files') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'install') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --idempotent --uninstall --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'remove') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --autoremove --idempotent --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'upgrade') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --check --preview --packages-only --skip-broken --allow-downgrade --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'upgrade') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --check --preview --packages-only --skip-broken --allow-downgrade --retry --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'rebase') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --kernel --kernel-release --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'override remove') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'override replace') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'override hold') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'override reset') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --all --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'swap') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'why') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'whence') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'etc diff') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'etc merge') words="--preview --to --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'etc conflicts') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;

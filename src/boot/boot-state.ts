@@ -120,7 +120,8 @@ export function addVerdict(sysroot: string, { deployment, verdict, reason }: Ver
   writeFileDurable(path, `${[...kept, line].slice(-maxVerdicts).join('\n')}\n`);
 }
 
-function readVerdicts(sysroot: string): Verdict[] {
+/** All verdicts that are kept, oldest first. */
+export function readVerdicts(sysroot: string): Verdict[] {
   return (readSmall(join(sysroot, stateFolder, 'verdicts')) ?? '').split('\n').flatMap((line) => {
     const match = /^\d+ (\S+) (good|bad) ?(.*)$/u.exec(line);
     if (match?.[1] === undefined) return [];

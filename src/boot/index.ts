@@ -4,7 +4,9 @@ export {
   type BootState,
   maxConfirmSeconds,
   readBootState,
+  readVerdicts,
   stateName,
+  type Verdict,
   verdictOf,
   writeBootState,
 } from './boot-state.ts';
@@ -49,6 +51,7 @@ export { parseOsRelease } from './os-release.ts';
 export { installSkeleton, resolveInside, type SkeletonReport } from './skeleton.ts';
 export { type StageRequest, stageDeployment } from './stage.ts';
 export { dropStaged, holdStaged, readStaged, type StagedDeployment } from './staged.ts';
+export * from './stock/index.ts';
 export { type SwitchStep, type WriteOptions, writeDeployments } from './switch.ts';
 export { findDeployment, Sysroot, type SysrootLock } from './sysroot.ts';
 export { type InitOptions, initStateroot } from './sysroot-init.ts';

@@ -23,7 +23,7 @@ import type { Environment } from './environment.ts';
 import { type EtcSummary, summarizeEtc } from './etc-summary.ts';
 import { etcFigures, uciWarnings } from './etc-view.ts';
 import type { FeedSnapshot } from './feed-snapshot.ts';
-import type { ScriptReport } from './history.ts';
+import { readHistory, type ScriptReport } from './history.ts';
 import { readTreeState, type TreeState } from './installed.ts';
 import {
   downloadPackages,
@@ -39,6 +39,7 @@ import { recorded } from './record.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { tidyUp } from './retention.ts';
 import { type Session, type Where, withSession } from './session.ts';
+import { findGivenUp, givenUpNotes, refuseGivenUp } from './verdicts.ts';
 
 /** What every command that makes a deployment can be asked for. */
 export interface ChangeOptions {
@@ -52,6 +53,8 @@ export interface ChangeOptions {
   readonly lockFinalization?: boolean;
   /** Seconds that the admin has to confirm the deployment after its checks passed; else the router goes back. */
   readonly confirmSeconds?: number | undefined;
+  /** GIVEN_UP_BEFORE where a deployment of the same inputs was given up; otherwise that is only noted. */
+  readonly refuseGivenUp?: boolean;
 }
 
 export interface ChangeResult {
@@ -104,16 +107,19 @@ export function change(
     const plan = options.dryRun
       ? { ...resolution.plan, etc: etcFigures(session, target.base) }
       : resolution.plan;
+    const varDir = session.sysroot.varPath(session.stateroot);
+    const givenUp = findGivenUp(session.sysroot.path, readHistory(varDir), plan.basis.inputs);
     const result = (outcome: ChangeResult['outcome']): ChangeResult => ({
       outcome,
       plan,
       deployment: null,
-      notes: [...wishNotes(target.origin, resolution), ...uciWarnings(session)],
+      notes: [...wishNotes(target.origin, resolution), ...uciWarnings(session), ...givenUpNotes(givenUp)],
       etc: null,
       historyId: null,
     });
     if (isUnchanged(session, target, resolution)) return result('unchanged');
     if (options.dryRun) return result('planned');
+    if (options.refuseGivenUp === true) refuseGivenUp(givenUp);
     return recorded(env, session, plan, async () => {
       const obtained = await downloadPackages(
         repo,

@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib';
 import { appendFileDurable, mkdirDurable, readTextIfExists, writeFileDurable } from '../sys/index.ts';
 import type { Environment } from './environment.ts';
 import { openSession, type Where } from './session.ts';
+import { withVerdicts } from './verdicts.ts';
 
 export type Outcome = 'done' | 'failed' | 'cancelled' | 'interrupted';
 
@@ -98,6 +99,6 @@ function checkOf(body: string): string {
 /** The newest records of a sysroot's stateroot, oldest first; all where `limit` is absent. */
 export function history(where: Where, limit: number | undefined): HistoryRecord[] {
   const session = openSession(where);
-  const records = readHistory(session.sysroot.varPath(session.stateroot));
+  const records = withVerdicts(session.sysroot.path, readHistory(session.sysroot.varPath(session.stateroot)));
   return limit === undefined ? records : records.slice(Math.max(0, records.length - limit));
 }

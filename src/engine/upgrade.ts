@@ -31,11 +31,13 @@ export interface UpgradeRequest extends ChangeOptions {
   readonly allowDowngrade: boolean;
   /** Set requests aside that cannot be met on the new base. */
   readonly skipBroken: boolean;
+  /** Make what was given up before once more. */
+  readonly retry?: boolean;
 }
 
 /** The newest commit of the branch as the base, the newest packages, the same wish. */
 export function upgrade(env: Environment, where: Where, request: UpgradeRequest): Promise<ChangeResult> {
-  return change(env, where, request, async (session) => {
+  return change(env, where, { ...request, refuseGivenUp: request.retry !== true }, async (session) => {
     const deployment = requireDeployment(session);
     const origin = carryOrigin(deployment.origin);
     const current = readTreeState(session.sysroot.repo, deployment.checksum).base;

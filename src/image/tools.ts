@@ -1,6 +1,6 @@
 /** The programs that an image is made with; none of them needs root, a loop device or a mount. */
 import { SystemError } from '../base/index.ts';
-import { exists, expectSuccess, findProgram, run } from '../sys/index.ts';
+import { environment, exists, expectSuccess, findProgram, run } from '../sys/index.ts';
 
 /** Program -> Debian's package of it. */
 const packages = {
@@ -48,9 +48,12 @@ export function requireTool(tool: Tool): string {
   });
 }
 
-/** The folder of GRUB's modules for a platform, as `i386-pc`; COMMAND_MISSING where they are not installed. */
+/**
+ * The folder of GRUB's modules for a platform, as `i386-pc`; COMMAND_MISSING where they are not installed. OPKG_OSTREE_GRUB names
+ * another folder of such folders: Debian installs those of its own architecture alone.
+ */
 export function requireGrubModules(platform: string): string {
-  const folder = `/usr/lib/grub/${platform}`;
+  const folder = `${environment('OPKG_OSTREE_GRUB') ?? '/usr/lib/grub'}/${platform}`;
   if (exists(`${folder}/normal.mod`)) return folder;
   const name = {
     'i386-pc': 'grub-pc-bin',

@@ -154,12 +154,12 @@ describe('early boot on the sysroot', () => {
     expect(prepareSysroot(sysroot, itemAt(join(root, 'nothing')), [])).toHaveLength(1);
     expect(hasEarlyBoot(sysroot)).toBe(false);
     prepareSysroot(sysroot, first, []);
-    expect(parts.map(at)).toEqual(['1', '1', '1', '1']);
+    expect(parts.map(at)).toEqual(parts.map(() => '1'));
     expect(fs.statSync(join(sysroot, 'ostree/opkg-ostree/prepare-root')).mode & 0o777).toBe(0o755);
     prepareSysroot(sysroot, second, [first]);
     expect(at('prepare-root')).toBe('1');
     writeBootState(sysroot, { good: stateName(second) });
     prepareSysroot(sysroot, first, [second, first]);
-    expect(parts.map(at)).toEqual(['22', '22', '22', '22']);
+    expect(parts.map(at)).toEqual(parts.map(() => '22'));
   });
 });

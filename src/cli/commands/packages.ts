@@ -81,7 +81,8 @@ function changeCommands(program: Command, run: RunContext): void {
         .option('--preview', 'print the plan and stop')
         .option('--packages-only', 'keep the base')
         .option('--skip-broken', 'set packages aside that cannot be layered on the new base')
-        .option('--allow-downgrade', 'accept a base that is older than the present one'),
+        .option('--allow-downgrade', 'accept a base that is older than the present one')
+        .option('--retry', 'make a deployment again that was given up before'),
     upgrade,
   );
   addCommand(
@@ -192,6 +193,7 @@ async function upgrade(call: Call) {
     packagesOnly: options.flag('packagesOnly'),
     allowDowngrade: options.flag('allowDowngrade'),
     skipBroken: options.flag('skipBroken'),
+    retry: options.flag('retry'),
   });
   const rendered = changeResult(result, { dryRun });
   return check && result.outcome === 'unchanged' ? { ...rendered, status: exitUnchanged } : rendered;
