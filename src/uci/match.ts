@@ -1,5 +1,5 @@
 import { alignSections } from './align.ts';
-import type { UciSection } from './model.ts';
+import { sameOptions, type UciSection } from './model.ts';
 import { findNaturalKey, keyOf, type NaturalKey } from './natural-keys.ts';
 
 export interface MatchOptions {
@@ -36,6 +36,7 @@ export function matchSections(
     taken.add(other);
   }
   const ambiguous = new Set<string>();
+  const alike = pairFront(a, b, pairs, taken);
   const left = groupByType(a, (index) => !pairs.has(index));
   const right = groupByType(b, (index) => !taken.has(index));
   for (const [type, indices] of left) {
@@ -45,11 +46,35 @@ export function matchSections(
     const group = new Group(a, b, indices, others);
     group.pairBy(contentOf, false);
     group.pairBy((section) => keyOf(section, row), true);
-    if (row?.single === true) group.pairSingle();
+    if (row?.single === true && !alike.has(type)) group.pairSingle();
     if (options.align && !group.align(row)) ambiguous.add(type);
     for (const [from, to] of group.pairs) pairs.set(from, to);
   }
   return { pairs, ambiguous };
+}
+
+/**
+ * Pairs the anonymous sections of the stretch at the front where both files are the same, as equal content would, without comparing
+ * each with all. Returns their types.
+ */
+function pairFront(
+  a: readonly UciSection[],
+  b: readonly UciSection[],
+  pairs: Map<number, number>,
+  taken: Set<number>,
+): ReadonlySet<string> {
+  const types = new Set<string>();
+  for (const [index, section] of a.entries()) {
+    const other = b[index];
+    if (other === undefined || section.anonymous !== other.anonymous || section.type !== other.type) break;
+    if (section.anonymous) {
+      if (!sameOptions(section, other)) break;
+      pairs.set(index, index);
+      taken.add(index);
+      types.add(section.type);
+    } else if (section.name !== other.name) break;
+  }
+  return types;
 }
 
 /** A text that is equal for sections with the same options. */
