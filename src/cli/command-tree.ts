@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { convertCommands } from './commands/convert.ts';
 import { deploymentCommands } from './commands/deployments.ts';
 import { etcCommands } from './commands/etc.ts';
 import { healthCommands } from './commands/health.ts';
@@ -9,6 +10,7 @@ import { overrideCommands } from './commands/override.ts';
 import { packageCommands } from './commands/packages.ts';
 import { provenanceCommands } from './commands/provenance.ts';
 import { repoCommands } from './commands/repo/index.ts';
+import { rpcCommands } from './commands/rpc.ts';
 import { uciCommands } from './commands/uci.ts';
 import { newProgram, type RunContext } from './program.ts';
 
@@ -23,8 +25,10 @@ export function buildProgram(run: RunContext): Command {
   healthCommands(program, run);
   jobCommands(program, run);
   makingCommands(program, run);
+  convertCommands(program, run);
   imageCommands(program, run);
   repoCommands(program, run);
+  rpcCommands(program, run);
   uciCommands(program, run);
   return program;
 }

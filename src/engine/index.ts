@@ -10,6 +10,7 @@ export {
 } from './catalog.ts';
 export type { ChangeOptions, ChangeResult } from './change.ts';
 export { type ComposeRootRequest, composeRoot } from './compose.ts';
+export * from './convert/index.ts';
 export {
   cleanupSysroot,
   type DeploymentsResult,
@@ -36,7 +37,6 @@ export { keepRunning, readHealth } from './health.ts';
 export { type HistoryRecord, history } from './history.ts';
 export { buildDiskImage } from './image.ts';
 export { install, remove } from './install.ts';
-export { overrideHold, overrideRemove, overrideReplace, overrideReset } from './override.ts';
 export {
   cancelJob,
   currentJob,
@@ -51,11 +51,13 @@ export {
   viewJob,
   watchJob,
 } from './jobs/index.ts';
+export { overrideHold, overrideRemove, overrideReplace, overrideReset } from './override.ts';
 export type { Plan } from './plan.ts';
 export type { Where } from './session.ts';
 export { readStatus } from './status.ts';
 export { swap } from './swap.ts';
 export { initSysroot } from './sysroot-init.ts';
+export { type UndoResult, undo } from './undo.ts';
 export { changeKargs, deploy, readKargs, rebase, upgrade } from './upgrade.ts';
 export { whenceFile } from './whence.ts';
 export { whyPackage } from './why.ts';
