@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'COMMAND_FAILED'
   | 'COMMAND_MISSING'
   | 'INTERRUPTED'
+  | 'RPC_REPLY_TOO_LARGE'
   | 'JOB_UNKNOWN'
   | 'JOB_NOT_CANCELLABLE'
   // network
@@ -46,6 +47,7 @@ export type ErrorCode =
   | 'UNSATISFIABLE'
   | 'WOULD_CHANGE_BASE'
   | 'UNTRUSTED_URL'
+  | 'UNDO_IMPOSSIBLE'
   // layering
   | 'FILE_CONFLICT'
   | 'LAYER_FORBIDDEN_PATH'

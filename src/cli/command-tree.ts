@@ -12,6 +12,7 @@ import { provenanceCommands } from './commands/provenance.ts';
 import { repoCommands } from './commands/repo/index.ts';
 import { rpcCommands } from './commands/rpc.ts';
 import { uciCommands } from './commands/uci.ts';
+import { wishCommands } from './commands/wish.ts';
 import { newProgram, type RunContext } from './program.ts';
 
 /** The whole program: what runs, and what the manual page and the completions are made from. */
@@ -21,6 +22,7 @@ export function buildProgram(run: RunContext): Command {
   packageCommands(program, run);
   overrideCommands(program, run);
   provenanceCommands(program, run);
+  wishCommands(program, run);
   etcCommands(program, run);
   healthCommands(program, run);
   jobCommands(program, run);

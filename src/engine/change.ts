@@ -35,11 +35,12 @@ import {
   type Obtained,
 } from './obtain.ts';
 import { isEmptyPlan, type Plan } from './plan.ts';
-import { recorded } from './record.ts';
+import { recorded, recordingRefusal } from './record.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { tidyUp } from './retention.ts';
 import { type Session, type Where, withSession } from './session.ts';
 import { findGivenUp, givenUpNotes, refuseGivenUp } from './verdicts.ts';
+import { listChanges, type WishChange } from './wish-change.ts';
 
 /** What every command that makes a deployment can be asked for. */
 export interface ChangeOptions {
@@ -47,6 +48,8 @@ export interface ChangeOptions {
   readonly dryRun: boolean;
   /** Use only packages that are in the cache. */
   readonly cacheOnly?: boolean;
+  /** The id of the plan that was agreed to; another one is refused. */
+  readonly expectPlan?: string | undefined;
   /** Stop when the packages are in the cache. */
   readonly downloadOnly?: boolean;
   /** Make the deployment and leave the switch to `finalize`. */
@@ -101,9 +104,11 @@ export function change(
   return withSession(env, where, async (session) => {
     env.onProgress({ phase: 'resolve' });
     const { repo } = session.sysroot;
-    const target = await aim(session);
+    const refusing = <T>(body: () => Promise<T> | T) =>
+      options.dryRun ? body() : recordingRefusal(env, session, body);
+    const target = await refusing(() => aim(session));
     throwIfAborted(env.signal);
-    const { resolution, base } = resolveTarget(session, target);
+    const { resolution, base } = await refusing(() => resolveTarget(session, target));
     const plan = options.dryRun
       ? { ...resolution.plan, etc: etcFigures(session, target.base) }
       : resolution.plan;
@@ -119,8 +124,9 @@ export function change(
     });
     if (isUnchanged(session, target, resolution)) return result('unchanged');
     if (options.dryRun) return result('planned');
+    requirePlan(plan, options.expectPlan);
     if (options.refuseGivenUp === true) refuseGivenUp(givenUp);
-    return recorded(env, session, plan, async () => {
+    return recorded(env, session, plan, changesOf(session, target, resolution), async () => {
       const obtained = await downloadPackages(
         repo,
         resolution.solution,
@@ -170,6 +176,29 @@ export function change(
         scripts: layered?.scripts.map(scriptReport) ?? [],
       };
     });
+  });
+}
+
+/** What the history remembers of the change, for `undo`. */
+function changesOf({ merge }: Session, target: Target, { origin, plan }: Resolution): WishChange {
+  const before = merge?.origin;
+  const [from, to] = [before?.refspec ?? null, origin.refspec ?? null];
+  const snapshot = before?.feeds.snapshot;
+  return {
+    lists: listChanges(before, origin),
+    ...(from === to ? {} : { branch: { from, to } }),
+    ...(plan.base.from === plan.base.to ? {} : { base: { from: plan.base.from, to: plan.base.to } }),
+    ...(snapshot === undefined || snapshot === origin.feeds.snapshot ? {} : { feeds: snapshot }),
+    ...(target.kargs === undefined ? {} : { kargs: { from: merge?.kargs ?? [], to: target.kargs } }),
+  };
+}
+
+/** STALE_PLAN where another plan was agreed to. */
+function requirePlan(plan: Plan, expected: string | undefined): void {
+  if (expected === undefined || plan.id === expected) return;
+  throw new RefusedError('STALE_PLAN', 'the plan is no longer the one that was agreed to', {
+    hint: 'the feeds or the deployments have changed: look at the plan again',
+    details: { expected, found: plan.id },
   });
 }
 

@@ -71,6 +71,16 @@ export function spawnSelf(
   });
 }
 
+/** Restarts the machine in so many seconds, by a process that outlives this one. */
+export function rebootSoon(seconds: number): void {
+  const child = spawn('/bin/sh', ['-c', 'sleep "$1"; exec reboot', 'sh', String(seconds)], {
+    cwd: '/',
+    detached: true,
+    stdio: 'ignore',
+  });
+  child.unref();
+}
+
 /** A name of `bytes` random bytes in hex. */
 export function randomId(bytes: number): string {
   return randomBytes(bytes).toString('hex');

@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { errnoOf } from './errno.ts';
 
 /** Writes to a descriptor synchronously and whole: asynchronous writes are lost when the process ends. */
@@ -30,6 +30,23 @@ export function writeError(data: string | Uint8Array): void {
 /** True when standard output is a terminal. */
 export function outputIsTerminal(): boolean {
   return process.stdout.isTTY === true;
+}
+
+/** Standard input to its end as UTF-8, at most `limit` bytes of it. */
+export function readInput(limit: number): string {
+  const chunk = Buffer.alloc(limit);
+  let size = 0;
+  while (size < limit) {
+    try {
+      const count = readSync(0, chunk, size, limit - size, null);
+      if (count === 0) break;
+      size += count;
+    } catch (error) {
+      if (errnoOf(error) === 'EOF') break;
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+    }
+  }
+  return chunk.toString('utf8', 0, size);
 }
 
 /** True when standard error is a terminal. */

@@ -11,6 +11,7 @@ export const where = (call: Call): engine.Where => ({ sysroot: call.sysroot, sta
 export const change = (call: Call): engine.ChangeOptions => ({
   dryRun: call.options.flag('dryRun'),
   cacheOnly: call.options.flag('cacheOnly'),
+  expectPlan: call.options.text('expectPlan'),
   downloadOnly: call.options.flag('downloadOnly'),
   lockFinalization: call.options.flag('lockFinalization'),
   confirmSeconds: confirmSeconds(call),
@@ -24,7 +25,9 @@ export function confirmSeconds({ options }: Call): number | undefined {
 
 /** The options of every command that makes a deployment. */
 export function changeOptions(command: Command): Command {
-  return command.option('--dry-run', 'print the plan and stop');
+  return command
+    .option('--dry-run', 'print the plan and stop')
+    .option('--expect-plan <id>', 'refuse to do anything else than the plan of this id');
 }
 
 /** `--confirm-timeout`, for whatever switches to another deployment. */

@@ -47,7 +47,7 @@ export async function runJob<T>(
   const job = openJob(env, request);
   if (job === undefined) return body(env);
   try {
-    const value = await body({ ...env, onProgress: job.listener });
+    const value = await body({ ...env, onProgress: job.listener, command: job.command, by: job.by });
     job.end({ state: 'done', phase: 'done', percent: 100, result: bounded(resultOf(value)) });
     return value;
   } catch (thrown) {
@@ -60,6 +60,8 @@ export async function runJob<T>(
 
 interface OpenJob {
   readonly id: string;
+  readonly command: string;
+  readonly by: string;
   readonly listener: ProgressListener;
   end(change: Partial<JobRecord>): void;
 }
@@ -141,6 +143,14 @@ class RunningJob implements OpenJob {
 
   get id(): string {
     return this.#record.id;
+  }
+
+  get command(): string {
+    return this.#record.command;
+  }
+
+  get by(): string {
+    return this.#record.by;
   }
 
   readonly listener: ProgressListener = (event) => {
