@@ -7,6 +7,8 @@ import type { IndexRow, IndexTable } from './index-table.ts';
 import { entryReader, type IndexFeed, maxIndexText } from './packages-index.ts';
 
 const lineFeed = 0x0a;
+/** Larger than what zlib takes by itself: an index comes out in a few pieces, not in hundreds. */
+const unpackChunk = 1 << 20;
 
 export class FeedIndex implements PackageLookup {
   readonly feed: IndexFeed;
@@ -59,23 +61,34 @@ export class FeedIndex implements PackageLookup {
 
   /** The entry's control text as the feed has it, all fields, without a line break at its end. */
   paragraph(row: IndexRow): string {
-    const text = this.#unpacked();
-    const isWhole = (at: number) => at === 0 || at === text.byteLength || text[at - 1] === lineFeed;
-    if (!isWhole(row.start) || !(text[row.end] === lineFeed || row.end === text.byteLength))
-      throw this.#misfit();
-    return text.toString('utf8', row.start, row.end);
+    return this.#textAt(row).toString('utf8', row.start, row.end);
   }
 
   /** The entry's Description, its further lines without the space that marks them; '' where it has none. */
   description(row: IndexRow): string {
-    const text = this.paragraph(row);
-    const found = text.startsWith(descriptionField) ? 0 : text.indexOf(`\n${descriptionField}`) + 1;
-    if (found === 0 && !text.startsWith(descriptionField)) return '';
-    const start = found + descriptionField.length;
-    let end = text.indexOf('\n', start);
-    while (end !== -1 && /[ \t]/u.test(text.charAt(end + 1))) end = text.indexOf('\n', end + 1);
-    const value = text.slice(start, end === -1 ? text.length : end).trim();
+    const text = this.#textAt(row);
+    // Ten thousand of these make a list, so what comes before is not decoded.
+    const isFirst = descriptionField.compare(text, row.start, row.start + descriptionField.byteLength) === 0;
+    const found = isFirst ? row.start - 1 : text.indexOf(descriptionLine, row.start);
+    if (!isFirst && (found === -1 || found >= row.end)) return '';
+    const start = found + descriptionLine.byteLength;
+    let end = start;
+    for (;;) {
+      end = lineEnd(text, end, row.end);
+      if (end >= row.end || !isBlank(text[end + 1])) break;
+      end++;
+    }
+    const value = text.toString('utf8', start, end).trim();
     return value.includes('\n') ? value.replaceAll('\n ', '\n') : value;
+  }
+
+  /** The uncompressed index, in which the row's place is that of a whole paragraph. */
+  #textAt(row: IndexRow): Buffer {
+    const text = this.#unpacked();
+    const begins = row.start === 0 || text[row.start - 1] === lineFeed;
+    const ends = row.end === text.byteLength || text[row.end] === lineFeed;
+    if (!begins || !ends) throw this.#misfit();
+    return text;
   }
 
   #rowsNamed(name: PackageName): number[] {
@@ -113,7 +126,18 @@ export class FeedIndex implements PackageLookup {
   }
 }
 
-const descriptionField = 'Description:';
+const descriptionField = Buffer.from('Description:');
+const descriptionLine = Buffer.from('\nDescription:');
+
+/** Where the line that `from` lies in ends, at most `limit`. */
+function lineEnd(text: Buffer, from: number, limit: number): number {
+  const found = text.indexOf(lineFeed, from);
+  return found === -1 || found > limit ? limit : found;
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x09;
+}
 
 /** The uncompressed bytes of an index that is in memory, bounded. ParseError IPK_TOO_LARGE, IPK_MALFORMED. */
 export function unpackIndexSync(served: Uint8Array): Buffer {
@@ -123,7 +147,7 @@ export function unpackIndexSync(served: Uint8Array): Buffer {
     throw new ParseError('IPK_TOO_LARGE', 'the index is too large');
   }
   try {
-    return gunzipSync(buffer, { maxOutputLength: maxIndexText });
+    return gunzipSync(buffer, { maxOutputLength: maxIndexText, chunkSize: unpackChunk });
   } catch (cause) {
     const isLarge = cause instanceof RangeError;
     const fact = isLarge ? 'the index is too large' : 'the index is not whole gzip';

@@ -37,7 +37,7 @@ function clash(universe: Universe, a: PackageRecord, b: PackageRecord): boolean 
 }
 
 /** Everything that is wrong with the set as the answer to the request; empty for a valid one. */
-function violations(
+export function violations(
   universe: Universe,
   request: SolveRequest,
   set: readonly AvailablePackage[],
