@@ -10,12 +10,13 @@ import {
   setOption,
   showUci,
 } from '../../src/uci/index.ts';
+import { runsOf } from '../support/soak.ts';
 import { generateFiles } from '../uci/generate.ts';
 import { makeGolden } from '../uci/make-golden.ts';
 import { RealUci, type Verdict } from '../uci/real-uci.ts';
 
 const missing = RealUci.missing();
-const count = Number(process.env['UCI_FILES'] ?? 2_000);
+const count = runsOf(2_000, 10_000);
 const seed = Number(process.env['UCI_SEED'] ?? 7);
 
 /** Our verdict in the shape of uci's. */

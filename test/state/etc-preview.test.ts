@@ -11,12 +11,12 @@ import {
   resultBytes,
   writeEtc,
 } from '../../src/state/index.ts';
+import { limitOf, runsOf } from '../support/soak.ts';
 import { merge, type Tree, writeTree } from './etc-trees.ts';
 
 const isRoot = process.getuid?.() === 0;
-/** 100 in the quick suite; OPKG_OSTREE_SOAK asks for more. */
-const runs = Number(process.env['OPKG_OSTREE_SOAK'] ?? 100);
-const limit = Math.max(120_000, runs * 1_000);
+const runs = runsOf(100, 1_000);
+const limit = limitOf(runs, 1_000);
 
 let root: string;
 beforeEach(() => {
@@ -150,7 +150,7 @@ describe.skipIf(!isRoot)('the preview of a merge (needs root)', () => {
           }
           fs.rmSync(at, { recursive: true, force: true });
         }),
-        { numRuns: Math.ceil(runs / 2) },
+        { numRuns: runsOf(50, 500) },
       );
     },
     limit,
@@ -161,40 +161,48 @@ describe('the merge as an algebra', () => {
   const plain = ({ result }: { readonly result: Record<string, string> }) => result;
   const alone = (side: Tree) => plain(merge(side, side, side));
 
-  it('merge(a, b, b) = b, merge(a, a, b) = b, merge(a, b, a) = b but for what follows the services', () => {
-    const noServices = tree.map(
-      (side): Tree =>
-        Object.fromEntries(Object.entries(side).filter(([path]) => !/^(?:rc|init)\.d\//u.test(path))),
-    );
-    // A script that ran, an id and a password that this machine has, are no matter of three equal parts.
-    const simple = noServices.map(
-      (side): Tree => Object.fromEntries(Object.entries(side).filter(([path]) => path !== 'passwd')),
-    );
-    fc.assert(
-      fc.property(simple, simple, (a, b) => {
-        expect(plain(merge(a, b, b))).toEqual(alone(b));
-        expect(plain(merge(a, b, a))).toEqual(alone(b));
-        const forward = Object.entries(plain(merge(a, a, b)));
-        const machine = (path: string) => path === 'board.json';
-        expect(forward.filter(([path]) => !machine(path))).toEqual(
-          Object.entries(alone(b)).filter(([path]) => !machine(path)),
-        );
-      }),
-      { numRuns: 200 },
-    );
-  });
+  it(
+    'merge(a, b, b) = b, merge(a, a, b) = b, merge(a, b, a) = b but for what follows the services',
+    () => {
+      const noServices = tree.map(
+        (side): Tree =>
+          Object.fromEntries(Object.entries(side).filter(([path]) => !/^(?:rc|init)\.d\//u.test(path))),
+      );
+      // A script that ran, an id and a password that this machine has, are no matter of three equal parts.
+      const simple = noServices.map(
+        (side): Tree => Object.fromEntries(Object.entries(side).filter(([path]) => path !== 'passwd')),
+      );
+      fc.assert(
+        fc.property(simple, simple, (a, b) => {
+          expect(plain(merge(a, b, b))).toEqual(alone(b));
+          expect(plain(merge(a, b, a))).toEqual(alone(b));
+          const forward = Object.entries(plain(merge(a, a, b)));
+          const machine = (path: string) => path === 'board.json';
+          expect(forward.filter(([path]) => !machine(path))).toEqual(
+            Object.entries(alone(b)).filter(([path]) => !machine(path)),
+          );
+        }),
+        { numRuns: runsOf(200, 2_000) },
+      );
+    },
+    limit,
+  );
 
-  it('never loses a file of the admin unless it says so', () => {
-    fc.assert(
-      fc.property(tree, tree, tree, (base, live, target) => {
-        const { plan, result } = merge(base, live, target);
-        const told = new Set(plan.entries.map((entry) => entry.path));
-        for (const [path, content] of Object.entries(live)) {
-          if (path.endsWith('/') || path.startsWith('rc.d/') || result[path] === content) continue;
-          expect(told.has(path) || [...told].some((other) => path.startsWith(`${other}/`))).toBe(true);
-        }
-      }),
-      { numRuns: 200 },
-    );
-  });
+  it(
+    'never loses a file of the admin unless it says so',
+    () => {
+      fc.assert(
+        fc.property(tree, tree, tree, (base, live, target) => {
+          const { plan, result } = merge(base, live, target);
+          const told = new Set(plan.entries.map((entry) => entry.path));
+          for (const [path, content] of Object.entries(live)) {
+            if (path.endsWith('/') || path.startsWith('rc.d/') || result[path] === content) continue;
+            expect(told.has(path) || [...told].some((other) => path.startsWith(`${other}/`))).toBe(true);
+          }
+        }),
+        { numRuns: runsOf(200, 5_000) },
+      );
+    },
+    limit,
+  );
 });

@@ -12,7 +12,10 @@ import {
   type UciPackage,
 } from '../../src/uci/index.ts';
 import { mergeItems } from '../../src/uci/merge-values.ts';
-import { changes, uciPackage, withChanges } from './arbitraries.ts';
+import { limitOf, runsOf } from '../support/soak.ts';
+import { type Change, changes, uciPackage, withChanges } from './arbitraries.ts';
+
+const limit = limitOf(runsOf(1_000, 20_000), 20);
 
 const merge = (base: string | undefined, ours: string, theirs: string, name = 'p') => {
   const bytes = (text: string) => bytesOf(text);
@@ -352,107 +355,166 @@ const commented = (content: UciPackage) => {
   return bytesOf(`# mine\n${text.replaceAll(/^config/gmu, '# of mine\nconfig')}`);
 };
 
+/** The change with a value that stands nowhere else. */
+function signed(change: Change, number: number): Change {
+  return change.kind === 'add-section' ? change : { ...change, value: `mine-${number}` };
+}
+
+/** The values of a package that only `signed` changes can have made, in byte order. */
+function signedValues({ sections }: UciPackage): string[] {
+  const options = sections.flatMap((section) => section.options);
+  return options
+    .flatMap((option) => (option.kind === 'list' ? option.values : [option.value]))
+    .filter((value) => value.startsWith('mine'))
+    .sort();
+}
+
 describe('every merge', () => {
-  it('gives the side that changed where the other did not', () => {
-    fc.assert(
-      fc.property(cases, ({ base, ours, theirs }) => {
-        const [a, b, c] = [renderUci(base), renderUci(ours), renderUci(theirs)];
-        expect(mergeUci(a, b, b)).toEqual({ bytes: b, conflicts: [], changed: false });
-        expect(mergeUci(a, a, b).bytes).toEqual(b);
-        expect(mergeUci(c, a, a)).toEqual({ bytes: a, conflicts: [], changed: false });
-        expect(mergeUci(a, b, a)).toEqual({ bytes: b, conflicts: [], changed: false });
-        expect(mergeUci(undefined, a, a)).toEqual({ bytes: a, conflicts: [], changed: false });
-      }),
-      { numRuns: 300 },
-    );
-  });
+  it(
+    'gives the side that changed where the other did not',
+    () => {
+      fc.assert(
+        fc.property(cases, ({ base, ours, theirs }) => {
+          const [a, b, c] = [renderUci(base), renderUci(ours), renderUci(theirs)];
+          expect(mergeUci(a, b, b)).toEqual({ bytes: b, conflicts: [], changed: false });
+          expect(mergeUci(a, a, b).bytes).toEqual(b);
+          expect(mergeUci(c, a, a)).toEqual({ bytes: a, conflicts: [], changed: false });
+          expect(mergeUci(a, b, a)).toEqual({ bytes: b, conflicts: [], changed: false });
+          expect(mergeUci(undefined, a, a)).toEqual({ bytes: a, conflicts: [], changed: false });
+        }),
+        { numRuns: runsOf(300, 5_000) },
+      );
+    },
+    limit,
+  );
 
-  it('takes all of theirs where ours only has comments more, and keeps these', () => {
-    fc.assert(
-      fc.property(cases, ({ base, theirs }) => {
-        const merged = mergeUci(renderUci(base), commented(base), renderUci(theirs));
-        expect(merged.conflicts).toEqual([]);
-        expect(samePackage(parseUci(merged.bytes).package, theirs)).toBe(true);
-        expect(Buffer.from(merged.bytes).toString('latin1')).toContain('# mine\n');
-      }),
-      { numRuns: 500 },
-    );
-  });
+  it(
+    'takes all of theirs where ours only has comments more, and keeps these',
+    () => {
+      fc.assert(
+        fc.property(cases, ({ base, theirs }) => {
+          const merged = mergeUci(renderUci(base), commented(base), renderUci(theirs));
+          expect(merged.conflicts).toEqual([]);
+          expect(samePackage(parseUci(merged.bytes).package, theirs)).toBe(true);
+          expect(Buffer.from(merged.bytes).toString('latin1')).toContain('# mine\n');
+        }),
+        { numRuns: runsOf(500, 5_000) },
+      );
+    },
+    limit,
+  );
 
-  it('can be read, and is the same when it is merged again', () => {
-    fc.assert(
-      fc.property(cases, ({ base, ours, theirs }) => {
-        const merged = mergeUci(renderUci(base), commented(ours), renderUci(theirs));
-        const content = parseUci(merged.bytes).package;
-        const again = mergeUci(renderUci(theirs), merged.bytes, renderUci(theirs));
-        expect(samePackage(parseUci(again.bytes).package, content)).toBe(true);
-      }),
-      { numRuns: 500 },
-    );
-  });
+  it(
+    'can be read, and is the same when it is merged again',
+    () => {
+      fc.assert(
+        fc.property(cases, ({ base, ours, theirs }) => {
+          const merged = mergeUci(renderUci(base), commented(ours), renderUci(theirs));
+          const content = parseUci(merged.bytes).package;
+          const again = mergeUci(renderUci(theirs), merged.bytes, renderUci(theirs));
+          expect(samePackage(parseUci(again.bytes).package, content)).toBe(true);
+        }),
+        { numRuns: runsOf(500, 5_000) },
+      );
+    },
+    limit,
+  );
 
-  it('loses no option of the admin without saying so', () => {
-    fc.assert(
-      fc.property(cases, ({ base, ours, theirs }) => {
-        const merged = mergeUci(renderUci(base), commented(ours), renderUci(theirs));
-        const result = parseUci(merged.bytes).package;
-        const reported = (name: string) => merged.conflicts.some(({ path }) => path.startsWith(name));
-        for (const section of ours.sections) {
-          if (section.anonymous) {
-            // What the admin added or changed is in the result word for word, or merged, or reported.
-            if (base.sections.some((old) => sameOptions(old, section))) continue;
-            const found = result.sections.some((each) =>
-              section.options.every(
-                (option) =>
-                  sameValue(findOption(each, option.name), option) ||
-                  base.sections.some((old) => sameValue(findOption(old, option.name), option)) ||
-                  option.kind === 'list',
-              ),
-            );
-            expect(found || merged.conflicts.length > 0).toBe(true);
-            continue;
+  it(
+    'loses no option of the admin without saying so',
+    () => {
+      fc.assert(
+        fc.property(cases, ({ base, ours, theirs }) => {
+          const merged = mergeUci(renderUci(base), commented(ours), renderUci(theirs));
+          const result = parseUci(merged.bytes).package;
+          const reported = (name: string) => merged.conflicts.some(({ path }) => path.startsWith(name));
+          for (const section of ours.sections) {
+            if (section.anonymous) {
+              // What the admin added or changed is in the result word for word, or merged, or reported.
+              if (base.sections.some((old) => sameOptions(old, section))) continue;
+              const found = result.sections.some((each) =>
+                section.options.every(
+                  (option) =>
+                    sameValue(findOption(each, option.name), option) ||
+                    base.sections.some((old) => sameValue(findOption(old, option.name), option)) ||
+                    option.kind === 'list',
+                ),
+              );
+              expect(found || merged.conflicts.length > 0).toBe(true);
+              continue;
+            }
+            const old = base.sections.find((each) => each.name === section.name);
+            const now = result.sections.find((each) => each.name === section.name);
+            for (const option of section.options) {
+              const was = old && findOption(old, option.name);
+              if (sameValue(was, option)) continue;
+              const is = now && findOption(now, option.name);
+              const items = (each: typeof option) => (each.kind === 'list' ? each.values : [each.value]);
+              const added = items(option).filter((item) => !(was && items(was).includes(item)));
+              const kept = is !== undefined && added.every((item) => items(is).includes(item));
+              expect(kept || reported(section.name)).toBe(true);
+            }
           }
-          const old = base.sections.find((each) => each.name === section.name);
-          const now = result.sections.find((each) => each.name === section.name);
-          for (const option of section.options) {
-            const was = old && findOption(old, option.name);
-            if (sameValue(was, option)) continue;
-            const is = now && findOption(now, option.name);
-            const items = (each: typeof option) => (each.kind === 'list' ? each.values : [each.value]);
-            const added = items(option).filter((item) => !(was && items(was).includes(item)));
-            const kept = is !== undefined && added.every((item) => items(is).includes(item));
-            expect(kept || reported(section.name)).toBe(true);
-          }
-        }
-      }),
-      { numRuns: 1_000 },
-    );
-  });
+        }),
+        { numRuns: runsOf(1_000, 20_000) },
+      );
+    },
+    limit,
+  );
 
-  it('has both sides, where they changed different sections, in any order', () => {
-    fc.assert(
-      fc.property(uciPackage, fc.nat(5), fc.nat(5), fc.boolean(), ({ sections }, i, j, swap) => {
-        const named = sections.map((section, index) => ({ ...section, name: `s${index}`, anonymous: false }));
-        const at = i % Math.max(1, named.length);
-        const other = j % Math.max(1, named.length);
-        fc.pre(named.length > 1 && at !== other);
-        const edit = (index: number, value: string) => ({
-          sections: named.map((section, k) =>
-            k === index
-              ? { ...section, options: [...section.options, { name: 'new', kind: 'option' as const, value }] }
-              : section,
-          ),
-        });
-        const [x, y] = [edit(at, 'x'), edit(other, 'y')];
-        const [ours, theirs] = swap ? [y, x] : [x, y];
-        const merged = mergeUci(renderUci({ sections: named }), commented(ours), renderUci(theirs));
-        expect(merged.conflicts).toEqual([]);
-        const result = parseUci(merged.bytes).package.sections;
-        expect(result[at] && findOption(result[at], 'new')).toMatchObject({ value: 'x' });
-        expect(result[other] && findOption(result[other], 'new')).toMatchObject({ value: 'y' });
-        expect(result).toHaveLength(named.length);
-      }),
-      { numRuns: 300 },
-    );
-  });
+  it(
+    'has every value that the admin wrote, whatever theirs did',
+    () => {
+      const named = fc.constantFrom('p', 'firewall', 'dhcp', 'system');
+      fc.assert(
+        fc.property(uciPackage, changes, changes, named, (base, mine, news, name) => {
+          const ours = withChanges(base, mine.map(signed), 'mine');
+          const merged = mergeUci(renderUci(base), commented(ours), renderUci(withChanges(base, news, 'y')), {
+            package: name,
+          });
+          expect(signedValues(parseUci(merged.bytes).package)).toEqual(signedValues(ours));
+        }),
+        { numRuns: runsOf(500, 20_000) },
+      );
+    },
+    limit,
+  );
+
+  it(
+    'has both sides, where they changed different sections, in any order',
+    () => {
+      fc.assert(
+        fc.property(uciPackage, fc.nat(5), fc.nat(5), fc.boolean(), ({ sections }, i, j, swap) => {
+          const named = sections.map((section, index) => ({
+            ...section,
+            name: `s${index}`,
+            anonymous: false,
+          }));
+          const at = i % Math.max(1, named.length);
+          const other = j % Math.max(1, named.length);
+          fc.pre(named.length > 1 && at !== other);
+          const edit = (index: number, value: string) => ({
+            sections: named.map((section, k) =>
+              k === index
+                ? {
+                    ...section,
+                    options: [...section.options, { name: 'new', kind: 'option' as const, value }],
+                  }
+                : section,
+            ),
+          });
+          const [x, y] = [edit(at, 'x'), edit(other, 'y')];
+          const [ours, theirs] = swap ? [y, x] : [x, y];
+          const merged = mergeUci(renderUci({ sections: named }), commented(ours), renderUci(theirs));
+          expect(merged.conflicts).toEqual([]);
+          const result = parseUci(merged.bytes).package.sections;
+          expect(result[at] && findOption(result[at], 'new')).toMatchObject({ value: 'x' });
+          expect(result[other] && findOption(result[other], 'new')).toMatchObject({ value: 'y' });
+          expect(result).toHaveLength(named.length);
+        }),
+        { numRuns: runsOf(300, 5_000) },
+      );
+    },
+    limit,
+  );
 });
