@@ -30,6 +30,8 @@ export interface IpkMeta {
   readonly controlBytes: Uint8Array;
   /** Every other member of the control archive by file name: postinst, prerm, postinst-pkg, conffiles ... */
   readonly members: ReadonlyMap<string, Uint8Array>;
+  /** The permission bits of every member of the control archive, `control` included. */
+  readonly memberModes: ReadonlyMap<string, number>;
   /** The absolute paths of the member `conffiles`. */
   readonly conffiles: readonly string[];
   /** Of the whole package file. */
@@ -86,6 +88,7 @@ class PackageReader {
   readonly #budget: IpkBudget;
   readonly #hash: Sha256 = sha256();
   #members: Map<string, Uint8Array> | undefined;
+  readonly #memberModes = new Map<string, number>();
 
   constructor(handler: IpkHandler | undefined, limits: IpkLimits) {
     this.#handler = handler;
@@ -145,6 +148,7 @@ class PackageReader {
         );
       if (members.has(name))
         throw new ParseError('IPK_DUPLICATE_MEMBER', `the control archive has the member '${name}' twice`);
+      this.#memberModes.set(name, entry.mode & 0o7777);
       members.set(name, await collect(entry.content, limit, `the control member '${name}'`));
     }
     return members;
@@ -181,6 +185,7 @@ class PackageReader {
       controlText,
       controlBytes,
       members: rest.members,
+      memberModes: this.#memberModes,
       conffiles: parseConffileList(rest.members.get('conffiles')),
       sha256: hexOf(this.#hash.digest()),
       size: this.#budget.packed,

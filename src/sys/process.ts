@@ -1,4 +1,5 @@
 import { type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
 import { InterruptedError, SystemError, textOf } from '../base/index.ts';
 import { errnoOf } from './errno.ts';
 import { statIfExists } from './files.ts';
@@ -126,6 +127,21 @@ export function runSync(
     stdout: textOf(result.stdout),
     stderr: textOf(result.stderr),
   };
+}
+
+/**
+ * Runs a program on this process's own standard streams and waits for it. Its exit status, or the signal that ended it;
+ * SystemError COMMAND_MISSING or COMMAND_FAILED where it cannot be started.
+ */
+export function runAttached(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): { readonly status: number } | { readonly signal: number } {
+  const result = spawnSync(program, [...args], { env, stdio: 'inherit' });
+  if (result.error !== undefined) throw missingOrFailed(program, result.error);
+  if (result.signal !== null) return { signal: constants.signals[result.signal] };
+  return { status: result.status ?? 0 };
 }
 
 /** The result when the status is 0; SystemError COMMAND_FAILED with the end of stderr otherwise. */
