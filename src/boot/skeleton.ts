@@ -76,6 +76,33 @@ export function resolveInside(root: string, path: string): string | undefined {
   return join(root, ...at);
 }
 
+/**
+ * The files of a physical root that its own shell runs on, by the names under which they are looked for; undefined where
+ * one of them is not to be found.
+ */
+export function skeletonFiles(root: string): string[] | undefined {
+  const files = new Set(['bin/busybox']);
+  const shell = resolveInside(root, 'bin/busybox');
+  if (shell === undefined) return undefined;
+  const needs = readElfNeeds(readFile(shell));
+  const wanted = [...(needs?.libraries ?? [])];
+  if (needs?.interpreter !== undefined) {
+    if (resolveInside(root, needs.interpreter) === undefined) return undefined;
+    files.add(needs.interpreter.replace(/^\/+/u, ''));
+  }
+  const seen = new Set<string>();
+  for (let name = wanted.shift(); name !== undefined; name = wanted.shift()) {
+    if (seen.has(name) || seen.size > maxLibraries) continue;
+    seen.add(name);
+    const path = libraryFolders.map((folder) => `${folder}/${name}`).find((at) => resolveInside(root, at));
+    const found = path === undefined || name.includes('/') ? undefined : resolveInside(root, path);
+    if (path === undefined || found === undefined) return undefined;
+    files.add(path);
+    wanted.push(...(readElfNeeds(readFile(found))?.libraries ?? []));
+  }
+  return [...files];
+}
+
 /** The first library that is missing, or undefined when all are in place. */
 function installLibraries(
   sysroot: string,

@@ -24,3 +24,4 @@ export {
   withMountedStock,
 } from './locate.ts';
 export { dropStock, readStock, type StockRecord, writeStock } from './record.ts';
+export { stockRemains } from './remains.ts';
