@@ -1,6 +1,6 @@
 /**
- * Builds dist/opkg-ostree.mjs: one ECMAScript file, pure JavaScript, for Node 20.18 and later. The files of
- * `files/`, which compose puts into every base, travel inside it.
+ * Builds dist/opkg-ostree.mjs: one ECMAScript file, pure JavaScript, for Node 20.18 and later. Those files of
+ * `files/` that compose puts into every base travel inside it.
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path/posix';
@@ -10,11 +10,15 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/** Every file below `dir` as [path, mode, base64 content], in path order. */
+const owners = JSON.parse(readFileSync(join(root, 'packaging/files.json'), 'utf8'));
+const others = Object.values(owners).flat();
+
+/** Every file below `dir` that no other package owns, as [path, mode, base64 content], in path order. */
 function embed(dir) {
   return readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((path) => !others.some((start) => relative(dir, path).startsWith(start)))
     .sort()
     .map((path) => [
       relative(dir, path),

@@ -24,7 +24,10 @@ export function productVersion(): string {
   return String(version);
 }
 
-/** The files of `files/` by their path in the router's tree. */
+/**
+ * The files of the package `opkg-ostree-boot` by their path in the router's tree: those of `files/` that
+ * `packaging/files.json` gives to no other package.
+ */
 export function productFiles(): ReadonlyMap<RelPath, ProductFile> {
   if (typeof __PRODUCT_FILES__ === 'object') {
     return new Map(
@@ -36,7 +39,19 @@ export function productFiles(): ReadonlyMap<RelPath, ProductFile> {
   }
   const files = new Map<RelPath, ProductFile>();
   collect(join(sourceRoot(), 'files'), '', files);
+  const others = otherPackages(readText(join(sourceRoot(), 'packaging/files.json')));
+  for (const path of [...files.keys()]) {
+    if (others.some((start) => path.startsWith(start))) files.delete(path);
+  }
   return files;
+}
+
+/** The beginnings of the paths that other packages own. */
+function otherPackages(manifest: string): string[] {
+  const value: unknown = JSON.parse(manifest);
+  return Object.values(value ?? {})
+    .flat()
+    .map(String);
 }
 
 function collect(dir: string, prefix: string, into: Map<RelPath, ProductFile>): void {

@@ -1,35 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RelPath } from '../../src/base/index.ts';
-import { type Checksum, silentContext, toRefName, toRelPath } from '../../src/base/index.ts';
-import {
-  type BootFile,
-  type ComposeRequest,
-  type ComposeResult,
-  composeRootfs,
-} from '../../src/compose/index.ts';
+import { type Checksum, silentContext, toRefName } from '../../src/base/index.ts';
+import { type ComposeRequest, type ComposeResult, composeRootfs } from '../../src/compose/index.ts';
 import { type RepoMode, Repository } from '../../src/ostree/index.ts';
+import { productFiles } from '../../src/sys/index.ts';
 
 export const isRoot = process.getuid?.() === 0;
 export const hasProgram = (name: string): boolean =>
   spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
 export const branch = toRefName('openwrt/test/base');
-
-/** The product's own files, as the command puts them into a base. */
-function productFiles(): Map<RelPath, BootFile> {
-  const files = new Map<RelPath, BootFile>();
-  const walk = (folder: string, prefix: string) => {
-    for (const name of readdirSync(folder)) {
-      const path = join(folder, name);
-      const stats = statSync(path);
-      if (stats.isDirectory()) walk(path, `${prefix}${name}/`);
-      else files.set(toRelPath(prefix + name), { mode: stats.mode & 0o755, content: readFileSync(path) });
-    }
-  };
-  walk(new URL('../../files', import.meta.url).pathname, '');
-  return files;
-}
 
 export function compose(
   repo: Repository,
