@@ -159,3 +159,20 @@ other_deployment() {
 	done)
 	[ -n "$deployment" ] && echo "$deployment"
 }
+
+# Whether the system that `convert` found here can still be started (docs/formats/convert.md).
+has_stock() {
+	[ -f "$SYSROOT/$STATE_DIR/stock" ] && [ -f "$SYSROOT/boot/grub/converted.cfg" ] &&
+		! $BB grep -qx finishing "$SYSROOT/$STATE_DIR/stock"
+}
+
+# Gives up deployment $1, because of $2, for the system that was here before `convert`: where our menu is gone, the boot loader takes
+# the old one.
+return_to_stock() {
+	has_stock || return 1
+	GOOD='' BAD=$1 REASON=$2 PENDING='' TRIES='' CONFIRM=''
+	state_write
+	verdict_add "$BAD" bad "$REASON"
+	$BB rm -f "$SYSROOT/boot/grub/converted.cfg" || return 1
+	$BB sync
+}

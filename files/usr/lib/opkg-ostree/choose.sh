@@ -58,7 +58,7 @@ count_start() {
 		TRIES=$((TRIES - 1))
 		state_write || fail "cannot write the boot state"
 		say "$TARGET is on trial, $TRIES more tries"
-	elif other_deployment "$TARGET" >/dev/null; then
+	elif other_deployment "$TARGET" >/dev/null || has_stock; then
 		fail "$TARGET was started as often as it may and never found good"
 	else
 		say "$TARGET was never found good, but there is no other deployment" console

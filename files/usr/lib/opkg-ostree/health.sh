@@ -179,7 +179,12 @@ health_mark_good() {
 # Goes back to the good deployment and restarts. Where there is none, a bad deployment is better than no router.
 give_up() {
 	local back
-	back=$(other_deployment "$BOOTED") || { log "$1; there is no other deployment to go back to"; return 1; }
+	if ! back=$(other_deployment "$BOOTED"); then
+		return_to_stock "$BOOTED" "$1" || { log "$1; there is no other deployment to go back to"; return 1; }
+		log "$1: going back to the system before the conversion"
+		/sbin/reboot
+		return 0
+	fi
 	GOOD=$back BAD=$BOOTED REASON=$1 PENDING='' TRIES='' CONFIRM=''
 	state_write || log "cannot write the boot state"
 	verdict_add "$BAD" bad "$1"
