@@ -1,5 +1,4 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { type Checksum, silentContext, toRefName } from '../../src/base/index.ts';
 import { type ComposeRequest, type ComposeResult, composeRootfs } from '../../src/compose/index.ts';
 import { type RepoMode, Repository } from '../../src/ostree/index.ts';
