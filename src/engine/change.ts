@@ -17,7 +17,7 @@ import {
   stageDeployment,
 } from '../boot/index.ts';
 import type { TransferOptions } from '../ipk/index.ts';
-import { assemble, type LayeredCommit } from '../layer/index.ts';
+import { assemble, checkModules, type LayeredCommit } from '../layer/index.ts';
 import { dictString } from '../ostree/index.ts';
 import type { Environment } from './environment.ts';
 import { type EtcSummary, summarizeEtc } from './etc-summary.ts';
@@ -267,7 +267,7 @@ async function layerTarget(
       : [{ commit, reason: entry.reason, feed: from.kind === 'feed' ? from.feed : '' }];
   });
   env.onProgress({ phase: 'layer', total: packages.length, unit: 'packages' });
-  return assemble(
+  const layered = await assemble(
     repo,
     {
       base: parts.base.commit,
@@ -281,6 +281,9 @@ async function layerTarget(
     },
     env,
   );
+  const kernel = dictString(repo.loadCommit(parts.base.commit).metadata, 'ostree.linux');
+  checkModules(repo, parts.base.commit, layered.commit, kernel);
+  return layered;
 }
 
 function stageTarget(

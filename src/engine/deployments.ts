@@ -13,7 +13,7 @@ import {
 } from '../boot/index.ts';
 import type { StatusDocument } from './documents.ts';
 import type { Environment } from './environment.ts';
-import { noteSuccess } from './record.ts';
+import { noteSuccess, plainEntry } from './record.ts';
 import { retention, tidyUp } from './retention.ts';
 import { openSession, type Session, type Where, withSession } from './session.ts';
 import { statusOf } from './status.ts';
@@ -110,8 +110,9 @@ export interface CleanupResult {
 
 /** Removes what no deployment needs: leftovers of interrupted runs, unused packages, unreachable objects. */
 export function cleanupSysroot(env: Environment, where: Where): Promise<CleanupResult> {
-  return withSession(env, where, async ({ sysroot }) => {
+  return withSession(env, where, async ({ sysroot, stateroot, deployments }) => {
     const report = await cleanup(sysroot, env, retention(sysroot));
+    noteSuccess(sysroot.varPath(stateroot), env, plainEntry(deployments[0]?.id ?? null));
     return {
       freedBytes: report.pruned?.bytes ?? 0,
       freedObjects: report.pruned?.pruned ?? 0,
@@ -129,7 +130,8 @@ async function switchTo(
   return written ? [] : ['nothing to do: the boot order is this one already'];
 }
 
-function changeList(
+/** Runs an operation on the list of deployments under the lock, and records it. */
+export function changeList(
   env: Environment,
   where: Where,
   body: (session: Session) => Promise<readonly string[]> | readonly string[],

@@ -3,6 +3,7 @@ import { type Checksum, ConfigError, type PackageName, RefusedError } from '../b
 import { compareVersions, type FeedIndex, limitConcurrency } from '../ipk/index.ts';
 import type { Repository } from '../ostree/index.ts';
 import type { Environment } from './environment.ts';
+import { belowFloor, raiseFloor, readFeedFloor, writeFeedFloor } from './feed-floor.ts';
 import {
   currentSnapshotId,
   type FeedSnapshot,
@@ -15,6 +16,7 @@ import { type FetchedNow, fetchFeed, readRemembered, writeRemembered } from './f
 import { renewIndex } from './index-tables.ts';
 import { readTreeState } from './installed.ts';
 import { type FeedConfig, readFeedConfig } from './opkg-config.ts';
+import { noteSuccess, plainEntry, recordingRefusal } from './record.ts';
 import { requireDeployment, type Session, type Where, withSession } from './session.ts';
 
 /** Indices that are fetched at a time. */
@@ -48,8 +50,12 @@ export interface UpdateDocument {
 /** Fetches the feeds of the merge deployment into a new snapshot. */
 export function updateFeeds(env: Environment, where: Where, options: FetchOptions): Promise<UpdateDocument> {
   return withSession(env, where, async (session) => {
-    const { base } = readTreeState(session.sysroot.repo, requireDeployment(session).checksum);
-    const { snapshot, changed, warnings } = await fetchFeeds(session, base, options, env);
+    const deployment = requireDeployment(session);
+    const { base } = readTreeState(session.sysroot.repo, deployment.checksum);
+    const { snapshot, changed, warnings } = await recordingRefusal(env, session, () =>
+      fetchFeeds(session, base, options, env),
+    );
+    noteSuccess(session.sysroot.varPath(session.stateroot), env, plainEntry(deployment.id));
     const feeds = snapshot.feeds.map(({ name, url, keyId }, at) => ({
       name,
       url,
@@ -80,8 +86,10 @@ export async function fetchFeeds(
   const fetched = await fetchAll(repo, config, env);
   const previous = currentSnapshotId(repo);
   const indices = fetched.map(({ feed }) => renewIndex(repo, feed, feed.index));
-  const last = options.allowOlder ? undefined : await loadCurrentSnapshot(repo);
-  if (last !== undefined) refuseOlder(last.indices, indices);
+  const last = await loadCurrentSnapshot(repo);
+  const floor = readFeedFloor(repo);
+  const next = indices.map((index, at) => ({ index, digest: fetched[at]?.feed.digest ?? '' }));
+  if (!options.allowOlder) refuseOlder(last?.indices ?? [], indices, belowFloor(floor, next));
   const id = await writeSnapshot(
     repo,
     fetched.map(({ feed }) => feed),
@@ -90,6 +98,8 @@ export async function fetchFeeds(
     repo,
     fetched.map(({ remembered }) => remembered),
   );
+  const before = (last?.indices ?? []).map((index, at) => ({ index, digest: last?.feeds[at]?.digest ?? '' }));
+  writeFeedFloor(repo, raiseFloor(floor, before, next));
   sweepIndexTables(repo);
   const snapshot = await loadSnapshot(repo, id);
   if (snapshot === undefined)
@@ -114,15 +124,20 @@ async function fetchAll(repo: Repository, config: FeedConfig, env: Environment):
 }
 
 /** An index that offers only older versions of something it offered before was replayed, or its maker took a fix back. */
-function refuseOlder(last: readonly FeedIndex[], next: readonly FeedIndex[]): void {
+function refuseOlder(
+  last: readonly FeedIndex[],
+  next: readonly FeedIndex[],
+  replayed: readonly string[],
+): void {
   const before = newestVersions(last);
   const after = newestVersions(next);
-  const older = [...before].flatMap(([key, { name, feed, version }]) => {
+  const versions = [...before].flatMap(([key, { name, feed, version }]) => {
     const now = after.get(key)?.version;
     return now !== undefined && compareVersions(now, version) < 0
       ? [`${feed}: ${name} ${version} -> ${now}`]
       : [];
   });
+  const older = [...versions, ...replayed];
   const first = older[0];
   if (first === undefined) return;
   throw new RefusedError(

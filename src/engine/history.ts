@@ -8,6 +8,7 @@ import { appendFileDurable, mkdirDurable, readTextIfExists, writeFileDurable } f
 import type { Environment } from './environment.ts';
 import { openSession, type Where } from './session.ts';
 import { withVerdicts } from './verdicts.ts';
+import type { WishChange } from './wish-change.ts';
 
 export type Outcome = 'done' | 'failed' | 'cancelled' | 'interrupted';
 
@@ -31,6 +32,8 @@ export interface HistoryRecord {
   readonly verdict: 'good' | 'bad' | 'rolled-back' | 'unknown';
   readonly scripts: readonly ScriptReport[];
   readonly error: { readonly code: string; readonly message: string } | null;
+  /** What `undo` takes back; absent where the wish was not touched. */
+  readonly changes?: WishChange;
 }
 
 const maxBytes = 256 * 1024;

@@ -5,6 +5,7 @@ import type { Environment } from './environment.ts';
 import { appendHistory, type HistoryRecord, type Outcome, type ScriptReport } from './history.ts';
 import type { Plan } from './plan.ts';
 import type { Session } from './session.ts';
+import type { WishChange } from './wish-change.ts';
 
 interface Recorded {
   readonly result: ChangeResult;
@@ -16,6 +17,7 @@ export async function recorded(
   env: Environment,
   session: Session,
   plan: Plan,
+  changes: WishChange,
   body: () => Promise<Recorded>,
 ): Promise<ChangeResult> {
   const varDir = session.sysroot.varPath(session.stateroot);
@@ -29,8 +31,22 @@ export async function recorded(
   }
   const { result, scripts } = ended;
   const to = result.deployment?.id ?? null;
-  const { id, notes } = noteSuccess(varDir, env, { ...entry, to, outcome: 'done', scripts, error: null });
+  const { id, notes } = noteSuccess(varDir, env, {
+    ...entry,
+    to,
+    outcome: 'done',
+    scripts,
+    error: null,
+    // What waits for `finalize`, or was only downloaded, has changed no wish yet.
+    ...(result.outcome === 'done' ? { changes } : {}),
+  });
   return { ...result, historyId: id, notes: [...result.notes, ...notes] };
+}
+
+/** The record of something that leaves the deployments and their wish as they are. */
+export function plainEntry(id: string | null): Omit<HistoryRecord, 'id' | 'time' | 'command' | 'by'> {
+  const empty = { inputs: null, scripts: [], error: null };
+  return { from: id, to: id, outcome: 'done', verdict: 'unknown', ...empty };
 }
 
 /** Records what was done. A disk too full for the record does not undo it: that becomes a note. */
@@ -44,6 +60,27 @@ export function noteSuccess(
   } catch (thrown) {
     if (!isOpkgOstreeError(thrown)) throw thrown;
     return { id: null, notes: [`the history could not be written: ${thrown.message}`] };
+  }
+}
+
+/**
+ * Runs what comes before anything is written, and puts a refusal into the history: that an upgrade was refused matters to whoever
+ * looks for a reason later. Misuse and what an interrupt ended are not recorded.
+ */
+export async function recordingRefusal<T>(
+  env: Environment,
+  session: Session,
+  body: () => Promise<T> | T,
+): Promise<T> {
+  try {
+    return await body();
+  } catch (thrown) {
+    const silent = !isOpkgOstreeError(thrown) || ['usage', 'interrupted'].includes(thrown.kind);
+    if (!silent) {
+      const entry = { from: session.merge?.id ?? null, inputs: null, verdict: 'unknown' } as const;
+      noteFailure(session.sysroot.varPath(session.stateroot), env, entry, thrown);
+    }
+    throw thrown;
   }
 }
 

@@ -53,6 +53,7 @@ export interface RebaseRequest extends ChangeOptions {
   readonly target: string;
   readonly kernel?: string;
   readonly kernelRelease?: string;
+  readonly allowDowngrade: boolean;
 }
 
 /** Another branch, or an OpenWrt root as the new base; same wish. */
@@ -61,7 +62,8 @@ export async function rebase(env: Environment, where: Where, request: RebaseRequ
   const branch = branchName(imports ? rootfsBranch(request.target) : request.target);
   return change(env, where, request, async (session) => {
     const { repo } = session.sysroot;
-    const carried = carryOrigin(requireDeployment(session).origin);
+    const deployment = requireDeployment(session);
+    const carried = carryOrigin(deployment.origin);
     const before = imports ? repo.readRef(branch) : undefined;
     if (imports) await importRoot(env, session, request, branch);
     const origin = { ...carried, refspec: branch };
@@ -69,6 +71,7 @@ export async function rebase(env: Environment, where: Where, request: RebaseRequ
     // A plan leaves no branch behind: what was composed for it goes with the next cleanup.
     if (imports && request.dryRun) await repo.withTransaction((txn) => txn.setRef(branch, before));
     else if (imports) await dropOtherRootfs(session, branch);
+    if (!request.allowDowngrade) refuseOlder(session, readTreeState(repo, deployment.checksum).base, base);
     return aimAt(session, { origin, base, ...feedsFor(origin, request) }, env);
   });
 }
@@ -219,7 +222,7 @@ function refuseOlder(session: Session, current: Checksum, next: Checksum): void 
   const date = (seconds: number) => new Date(seconds * 1000).toISOString();
   throw new RefusedError(
     'DOWNGRADE_REFUSED',
-    `the branch's commit of ${date(then)} is older than the base of ${date(now)}`,
+    `the commit of ${date(then)} is older than the base of ${date(now)}`,
     {
       hint: 'give --allow-downgrade if that is what you want',
     },

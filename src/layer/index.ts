@@ -1,4 +1,5 @@
 export { assemble } from './assemble.ts';
+export { checkModules } from './check-modules.ts';
 export { firstBootPath } from './deferred.ts';
 export { importInstalled } from './import-installed.ts';
 export { type ImportOptions, importPackage } from './import-package.ts';

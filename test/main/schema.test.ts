@@ -60,7 +60,7 @@ describe.skipIf(process.getuid?.() !== 0)('what --json prints fits the published
     expect(status.deployments[0]?.['requested-packages']).toEqual(['jq', 'tinyproxy']);
     expect(status.deployments[0]?.packages).toContain('libjq1');
     const history = await scene.cli.json<unknown[]>('history');
-    expect(history).toHaveLength(2);
+    expect(history).toHaveLength(3);
     for (const record of history) expect(complaints('history.json', record)).toEqual([]);
   });
 

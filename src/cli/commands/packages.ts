@@ -92,6 +92,7 @@ function changeCommands(program: Command, run: RunContext): void {
     'Follow another branch, or take an OpenWrt root as the new base; same wish',
     (c) =>
       fetchOptions(changeOptions(c))
+        .option('--allow-downgrade', 'accept a base that is older than the present one')
         .option('--kernel <file>', 'the kernel of the root')
         .option('--kernel-release <release>', "the kernel's release"),
     rebase,
@@ -207,6 +208,7 @@ async function rebase(call: Call) {
     await engine.rebase(call.env, where(call), {
       ...change(call),
       target: call.args[0] ?? '',
+      allowDowngrade: call.options.flag('allowDowngrade'),
       ...(kernel === undefined ? {} : { kernel }),
       ...(kernelRelease === undefined ? {} : { kernelRelease }),
     }),
