@@ -54,13 +54,14 @@ export { dropStaged, holdStaged, readStaged, type StagedDeployment } from './sta
 export * from './stock/index.ts';
 export { type SwitchStep, type WriteOptions, writeDeployments } from './switch.ts';
 export { findDeployment, Sysroot, type SysrootLock } from './sysroot.ts';
-export { type InitOptions, initStateroot } from './sysroot-init.ts';
+export { type InitOptions, initStateroot, loaderOptions } from './sysroot-init.ts';
 export {
   defaultKargs,
   findTarget,
-  type ImageLayout,
   listTargets,
   parseTarget,
   type Target,
   type TargetSummary,
 } from './target.ts';
+export type { ImageLayout } from './target-image.ts';
+export { mergeEnvironment } from './uboot-env.ts';

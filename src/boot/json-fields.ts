@@ -10,6 +10,8 @@ export interface Fields {
   boolean(name: string): boolean;
   texts(name: string): string[];
   textRecord(name: string): Record<string, string>;
+  optionalTextRecord(name: string): Record<string, string> | undefined;
+  has(name: string): boolean;
   group(name: string): Fields;
   optionalGroup(name: string): Fields | undefined;
   groups(name: string): Fields[];
@@ -59,6 +61,8 @@ export function fieldsOf(value: unknown, source: string, prefix = ''): Fields {
       if (!isRecord(record)) throw invalid(name, 'not an object');
       return Object.fromEntries(Object.entries(record).map(([key, v]) => [key, asText(`${name}.${key}`, v)]));
     },
+    optionalTextRecord: (name) => (member(name) === undefined ? undefined : fields.textRecord(name)),
+    has: (name) => member(name) !== undefined,
     group: (name) => fieldsOf(member(name), source, `${prefix}${name}.`),
     optionalGroup: (name) => (member(name) === undefined ? undefined : fields.group(name)),
     groups: (name) => asList(name).map((v, index) => fieldsOf(v, source, `${prefix}${name}[${index}].`)),

@@ -3,8 +3,10 @@ import armsrArmv8 from '../../targets/armsr-armv8.json' with { type: 'json' };
 import ath79 from '../../targets/ath79.json' with { type: 'json' };
 import bananapiR3 from '../../targets/bananapi-r3.json' with { type: 'json' };
 import espressobin from '../../targets/espressobin.json' with { type: 'json' };
+import genericBootscr from '../../targets/generic-bootscr.json' with { type: 'json' };
 import genericExtlinux from '../../targets/generic-extlinux.json' with { type: 'json' };
 import genericGrub from '../../targets/generic-grub.json' with { type: 'json' };
+import genericGrubEsp from '../../targets/generic-grub-esp.json' with { type: 'json' };
 import genericUboot from '../../targets/generic-uboot.json' with { type: 'json' };
 import glMt6000 from '../../targets/gl-mt6000.json' with { type: 'json' };
 import ipq40xx from '../../targets/ipq40xx.json' with { type: 'json' };
@@ -23,8 +25,10 @@ export const targetData: ReadonlyMap<string, unknown> = new Map<string, unknown>
   ['ath79', ath79],
   ['bananapi-r3', bananapiR3],
   ['espressobin', espressobin],
+  ['generic-bootscr', genericBootscr],
   ['generic-extlinux', genericExtlinux],
   ['generic-grub', genericGrub],
+  ['generic-grub-esp', genericGrubEsp],
   ['generic-uboot', genericUboot],
   ['gl-mt6000', glMt6000],
   ['ipq40xx', ipq40xx],

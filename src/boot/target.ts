@@ -6,6 +6,7 @@ import { RefusedError } from '../base/index.ts';
 import { type Fields, fieldsOf } from './json-fields.ts';
 import { type BootScript, isLoaderId, type LoaderId } from './loaders/index.ts';
 import { targetData } from './target-data.ts';
+import { type ImageLayout, imageOf } from './target-image.ts';
 
 export interface TargetPartition {
   readonly number: number;
@@ -15,25 +16,14 @@ export interface TargetPartition {
   readonly mib: number;
 }
 
-/** A partition of the images that `image build` makes. */
-export interface ImagePartition {
-  readonly use: 'bios-boot' | 'esp' | 'sysroot';
-  /** MiB; 0 for the sysroot, which takes what is left. */
-  readonly mib: number;
-}
-
-/** The disk that `image build` makes; the first partition begins at `first` MiB. */
-export interface ImageLayout {
-  readonly first: number;
-  readonly partitions: readonly ImagePartition[];
-}
-
 /** Where U-Boot keeps its environment; offsets and size in bytes. */
 export interface TargetEnvironment {
   readonly device: string;
   readonly offset: number;
   readonly size: number;
   readonly redundantOffset?: number;
+  /** What an environment that `image build` makes holds besides the loader's own variables. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /** A board that can be booted. */
@@ -176,8 +166,9 @@ export function parseTarget(value: unknown, source: string): Target {
       ? {}
       : { serial: { unit: serial.number('unit'), speed: serial.number('speed') } }),
     ...(environment === undefined ? {} : { environment: environmentOf(environment) }),
-    ...(image === undefined ? {} : { image: imageOf(image, fields) }),
+    ...(image === undefined ? {} : { image: imageOf(image) }),
   };
+  requireScript(target, fields);
   requireSources(target, fields);
   return target;
 }
@@ -194,26 +185,21 @@ const factFields = [
   'image',
 ] as const;
 
+function requireScript({ loader }: Target, fields: Fields): void {
+  if ((loader.id === 'bootscr' || loader.id === 'fw-env') && loader.script === undefined) {
+    throw fields.invalid('loader.script', 'a loader that runs our script has to know the board');
+  }
+  if (loader.id === 'fw-env' && loader.script?.bootcmd === undefined) {
+    throw fields.invalid('loader.script.bootcmd', 'nothing leads U-Boot to our script');
+  }
+}
+
 function requireSources(target: Target, fields: Fields): void {
   for (const field of factFields) {
     if (target[field] !== undefined && target.sources[field] === undefined) {
       throw fields.invalid(`sources.${field}`, 'each fact needs its source');
     }
   }
-}
-
-function imageOf(group: Fields, fields: Fields): ImageLayout {
-  const partitions = group.groups('partitions').map((partition): ImagePartition => {
-    const use = partition.text('use');
-    if (use !== 'bios-boot' && use !== 'esp' && use !== 'sysroot') {
-      throw fields.invalid('image.partitions', `unknown use '${use}'`);
-    }
-    return { use, mib: partition.number('mib') };
-  });
-  if (partitions.findIndex(({ use }) => use === 'sysroot') !== partitions.length - 1) {
-    throw fields.invalid('image.partitions', 'the sysroot is the last one, and the only one of its kind');
-  }
-  return { first: group.number('first'), partitions };
 }
 
 function scriptOf(fields: Fields): BootScript {
@@ -244,6 +230,7 @@ function environmentOf(fields: Fields): TargetEnvironment {
     device: fields.text('device'),
     offset: fields.number('offset'),
     size: fields.number('size'),
+    variables: fields.optionalTextRecord('variables') ?? {},
     ...(redundantOffset === undefined ? {} : { redundantOffset }),
   };
 }

@@ -60,8 +60,25 @@ export function parseEnvironment(
   return { variables, flags: redundant ? (copy[4] ?? 0) : 0 };
 }
 
+/**
+ * New copies: the variables of the copy that counts, if one is valid, and over them the others, in their order. All copies are the
+ * same but for their flags, the first one counts.
+ */
+export function mergeEnvironment(
+  copies: readonly Uint8Array[],
+  format: EnvironmentFormat,
+  changes: readonly Iterable<readonly [string, string]>[],
+): Uint8Array[] {
+  const [first, second] = copies.map((copy) => parseEnvironment(copy, format));
+  const newer = first !== undefined && second !== undefined ? newerCopy(first.flags, second.flags) : 0;
+  const old = newer === 1 ? second : (first ?? second);
+  const variables = new Map(old?.variables);
+  for (const change of changes) for (const [name, value] of change) variables.set(name, value);
+  return copies.map((_, index) => renderEnvironment(variables, format, index === 0 ? 2 : 1));
+}
+
 /** Which of two copies counts (0 or 1), by their flags. */
-export function newerCopy(first: number, second: number): 0 | 1 {
+function newerCopy(first: number, second: number): 0 | 1 {
   if (first === 255 && second === 0) return 1;
   if (first === 0 && second === 255) return 0;
   return second > first ? 1 : 0;

@@ -6,12 +6,22 @@ import {
   defaultKargs,
   findTarget,
   finishDeployment,
+  type ImageLayout,
+  loaderFor,
+  loaderOptions,
+  mergeEnvironment,
   newOrigin,
   Sysroot,
   stageDeployment,
   type Target,
 } from '../boot/index.ts';
-import { buildImage, planDisk, requireImageTools } from '../image/index.ts';
+import {
+  buildImage,
+  type LoaderSource,
+  planDisk,
+  requireImageTools,
+  type StoredEnvironment,
+} from '../image/index.ts';
 import { pullLocal, Repository } from '../ostree/index.ts';
 import { effectiveUser, makeTempDir, removeTree } from '../sys/index.ts';
 import type { Environment } from './environment.ts';
@@ -26,6 +36,8 @@ export interface BuildImageRequest {
   readonly stateroot: string;
   /** Kernel arguments after the target's own. */
   readonly kargs: readonly string[];
+  /** What the board's loader comes from: a file or a folder; `none` for an image without it. */
+  readonly loader: string | undefined;
 }
 
 export interface BuildImageResult {
@@ -57,12 +69,13 @@ export async function buildDiskImage(
       hint: "'unshare -r opkg-ostree image build ...' works without root where every file is root's",
     });
   }
+  const loader = loaderSource(target, layout, request.loader);
   const source = Repository.open(request.repo);
   const branch = toRefName(request.branch);
   const commit = source.resolveRev(branch);
-  const { first, partitions } = layout;
+  const { label, first, partitions } = layout;
   const seed = `${target.id} ${commit}`;
-  const plan = planDisk({ bytes: request.bytes, first, partitions, seed });
+  const plan = planDisk({ label, bytes: request.bytes, first, partitions, seed });
   const efiPlatform = efiPlatformOf(target);
   requireImageTools(plan, efiPlatform);
   const kargs = changeKargs([`root=PARTUUID=${plan.sysroot.uuid}`, ...defaultKargs(target)], {
@@ -76,14 +89,60 @@ export async function buildDiskImage(
       const origin = newOrigin(branch);
       const { stateroot } = request;
       const staged = await stageDeployment(sysroot, { commit, origin, stateroot, kargs }, env);
-      return (await finishDeployment(sysroot, staged, env)).notes;
+      return [...(await finishDeployment(sysroot, staged, env)).notes];
     }, env);
-    await buildImage({ plan, sysroot: sysroot.path, output: request.output, efiPlatform }, env);
+    if (request.loader === 'none' && layout.loader !== undefined) {
+      notes.push(`the image does not start by itself: it has no loader (${layout.loader.what})`);
+    }
+    const environment = storedEnvironment(target);
+    await buildImage(
+      {
+        plan,
+        sysroot: sysroot.path,
+        output: request.output,
+        efiPlatform,
+        ...(loader === undefined ? {} : { loader }),
+        ...(environment === undefined ? {} : { environment }),
+      },
+      env,
+    );
     env.onProgress({ phase: 'done' });
     return { output: request.output, target: target.id, bytes: plan.bytes, checksum: commit, kargs, notes };
   } finally {
     removeTree(folder);
   }
+}
+
+/** Where the loader comes from; USAGE, saying what to pass, where the board needs one and none is named. */
+function loaderSource(
+  target: Target,
+  { loader }: ImageLayout,
+  path: string | undefined,
+): LoaderSource | undefined {
+  if (loader === undefined) {
+    if (path === undefined || path === 'none') return undefined;
+    throw new UsageError('USAGE', `${target.title} takes no --loader: all that its disk needs is made here`);
+  }
+  if (path === 'none') return undefined;
+  if (path !== undefined) return { path, ...loader };
+  throw new UsageError('USAGE', `${target.title} starts from a loader that no repository holds`, {
+    hint: `--loader takes ${loader.what}; '--loader none' makes an image without it`,
+  });
+}
+
+/** What U-Boot's environment has to hold for the board to find the sysroot, added to what its own image brings. */
+function storedEnvironment(target: Target): StoredEnvironment | undefined {
+  const { environment } = target;
+  const ours = loaderFor(target.loader.id).environment?.(loaderOptions(target));
+  if (environment === undefined || ours === undefined) return undefined;
+  const { offset, redundantOffset, size, variables } = environment;
+  const offsets = redundantOffset === undefined ? [offset] : [offset, redundantOffset];
+  return {
+    offsets,
+    size,
+    render: (copies) =>
+      mergeEnvironment(copies, { size, redundant: offsets.length > 1 }, [Object.entries(variables), ours]),
+  };
 }
 
 /** GRUB's name of the platform that the target's EFI firmware is. */

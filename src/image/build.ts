@@ -11,6 +11,7 @@ import {
   ftruncate,
   lstat,
   makeTempDir,
+  mkdirp,
   open,
   readdirTyped,
   readFile,
@@ -20,8 +21,10 @@ import {
   unlinkIfExists,
   writeAt,
 } from '../sys/index.ts';
+import { type StoredEnvironment, writeStoredEnvironment } from './environment.ts';
 import { patchBootImage, patchCoreImage } from './grub-bios.ts';
 import { type DiskPlan, mib, type PlannedPartition, renderSfdisk, sectorBytes } from './layout.ts';
+import { type LoaderSource, takeFiles, writeRanges } from './loader-source.ts';
 import { requireGrubModules, requireTool, runTool } from './tools.ts';
 
 export interface ImageRequest {
@@ -31,6 +34,10 @@ export interface ImageRequest {
   readonly output: string;
   /** GRUB's platform of the ESP, as `x86_64-efi`. */
   readonly efiPlatform: string | undefined;
+  /** What no repository holds and the board starts from. */
+  readonly loader?: LoaderSource;
+  /** U-Boot's stored environment, in the partition for it. */
+  readonly environment?: StoredEnvironment;
 }
 
 /** What GRUB needs to read a GPT, ext4 and our grub.cfg. No module is loaded later: there is no folder of them. */
@@ -58,8 +65,8 @@ export function requireImageTools(plan: DiskPlan, efiPlatform: string | undefine
   requireTool('mke2fs');
   const uses = plan.partitions.map(({ use }) => use);
   if (uses.includes('bios-boot')) requireGrub('i386-pc');
-  if (uses.includes('esp')) {
-    requireGrub(efiPlatform ?? 'efi');
+  if (uses.includes('esp')) requireGrub(efiPlatform ?? 'efi');
+  if (uses.includes('esp') || uses.includes('firmware')) {
     requireTool('mkfs.vfat');
     requireTool('mcopy');
   }
@@ -73,10 +80,11 @@ function requireGrub(platform: string): void {
 /** Makes the image; what was there under that name is replaced at the end. NO_SPACE where the sysroot does not fit its partition. */
 export async function buildImage(request: ImageRequest, ctx: OperationContext): Promise<void> {
   const { plan, output } = request;
-  requireRoom(plan, request.sysroot);
   const temp = tempNameFor(output);
   const scratch = makeTempDir('opkg-ostree-image-', dirname(output));
   try {
+    takeFirmware(plan, request.sysroot, scratch);
+    requireRoom(plan, request.sysroot);
     const fd = open(temp, 'wx');
     try {
       ftruncate(fd, plan.bytes);
@@ -90,6 +98,8 @@ export async function buildImage(request: ImageRequest, ctx: OperationContext): 
       ctx.onProgress({ phase: 'boot', message: `writing the partition '${partition.use}'` });
       await writePartition(request, partition, temp, scratch, ctx);
     }
+    if (request.loader !== undefined) await writeRanges(request.loader, temp);
+    if (request.environment !== undefined) writeStoredEnvironment(plan, request.environment, temp);
     const done = open(temp, 'r+');
     try {
       fsync(done);
@@ -114,7 +124,8 @@ async function writePartition(
   const { plan } = request;
   if (partition.use === 'bios-boot') await writeBiosBoot(plan, partition, file, scratch, ctx);
   else if (partition.use === 'esp') await writeEsp(request, partition, file, scratch, ctx);
-  else await writeSysroot(request, partition, file, ctx);
+  else if (partition.use === 'firmware') await writeFirmware(request, partition, file, scratch, ctx);
+  else if (partition.use === 'sysroot') await writeSysroot(request, partition, file, ctx);
 }
 
 async function writeBiosBoot(
@@ -155,13 +166,56 @@ async function writeEsp(
   const name = efiPlatform === 'arm64-efi' ? 'BOOTAA64.EFI' : 'BOOTX64.EFI';
   await makeGrub(efiPlatform, plan, join(scratch, name), ['fat'], ctx);
   const { signal } = ctx;
-  const serial = plan.filesystemUuid.slice(0, 8);
-  const options = ['--invariant', '-F', '32', '-s', '1', '-i', serial, '-n', 'ESP'];
-  const offset = `--offset=${partition.start / sectorBytes}`;
-  await runTool('mkfs.vfat', [...options, offset, file, String(partition.size / 1024)], { signal });
+  await makeFat(plan, partition, file, 'ESP', ctx);
   const image = `${file}@@${partition.start}`;
   await runTool('mmd', ['-i', image, '::/EFI', '::/EFI/BOOT'], { signal });
   await runTool('mcopy', ['-i', image, join(scratch, name), `::/EFI/BOOT/${name}`], { signal });
+}
+
+/** What lies in boot/firmware becomes a partition of its own, which is mounted there. */
+function takeFirmware(plan: DiskPlan, sysroot: string, scratch: string): void {
+  if (!plan.partitions.some(({ use }) => use === 'firmware')) return;
+  rename(join(sysroot, 'boot/firmware'), join(scratch, 'firmware'));
+  mkdirp(join(sysroot, 'boot/firmware'));
+}
+
+async function writeFirmware(
+  { plan, loader }: ImageRequest,
+  partition: PlannedPartition,
+  file: string,
+  scratch: string,
+  ctx: OperationContext,
+): Promise<void> {
+  const folder = join(scratch, 'firmware');
+  if (loader !== undefined) await takeFiles(loader, folder, scratch, ctx);
+  const needed = bytesOf(folder, new Set());
+  if (needed > partition.size * (1 - overhead)) {
+    throw new NoSpaceError('NO_SPACE', `the boot partition needs ${needed} bytes and has ${partition.size}`);
+  }
+  await makeFat(plan, partition, file, 'BOOT', ctx);
+  const paths = readdirTyped(folder)
+    .map(({ name }) => join(folder, name))
+    .sort();
+  await runTool('mcopy', ['-s', '-i', `${file}@@${partition.start}`, ...paths, '::/'], {
+    signal: ctx.signal,
+  });
+}
+
+/** FAT32, whose least number of clusters a small partition only has with small ones. */
+async function makeFat(
+  plan: DiskPlan,
+  partition: PlannedPartition,
+  file: string,
+  label: string,
+  ctx: OperationContext,
+): Promise<void> {
+  const sectors = partition.size >= 256 * mib ? '4' : '1';
+  const serial = plan.filesystemUuid.slice(0, 8);
+  const options = ['--invariant', '-F', '32', '-s', sectors, '-i', serial, '-n', label];
+  const offset = `--offset=${partition.start / sectorBytes}`;
+  await runTool('mkfs.vfat', [...options, offset, file, String(partition.size / 1024)], {
+    signal: ctx.signal,
+  });
 }
 
 /** GRUB with its configuration on the sysroot's partition of the disk that it was itself started from. */

@@ -1,9 +1,63 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { defaultKargs, findTarget, listTargets, parseTarget } from '../../src/boot/target.ts';
 import { targetData } from '../../src/boot/target-data.ts';
 
+const schema = JSON.parse(readFileSync(new URL('../../docs/schema/target.json', import.meta.url), 'utf8'));
+const fits = new Ajv2020({ allErrors: true, allowUnionTypes: true, strict: false }).compile(schema);
+
 describe('targets', () => {
+  it.each([...targetData])('%s fits the published schema', (id, data) => {
+    expect([fits(data), fits.errors]).toEqual([true, null]);
+    expect(data).toMatchObject({ id });
+  });
+
+  it.each(listTargets().filter(({ id, status }) => status === 'supported' && !id.startsWith('generic-')))(
+    '$id has a public source for each fact',
+    ({ id }) => {
+      for (const source of Object.values(findTarget(id).sources))
+        expect(source).toMatch(/https:\/\/\S+|^our own/u);
+    },
+  );
+
+  it('what the schema refuses, the reader refuses too', () => {
+    const board = targetData.get('bananapi-r3');
+    const change = (path: readonly string[], value: unknown) => {
+      const copy: Record<string, unknown> = structuredClone(board as Record<string, unknown>);
+      let at = copy;
+      for (const key of path.slice(0, -1)) at = at[key] as Record<string, unknown>;
+      const last = path.at(-1) ?? '';
+      if (value === undefined) delete at[last];
+      else at[last] = value;
+      return copy;
+    };
+    const wrong: readonly (readonly [readonly string[], unknown])[] = [
+      [['loader', 'id'], 'lilo'],
+      [['loader', 'script', 'command'], 'go'],
+      [['loader', 'script', 'defaults', 'x y'], '1'],
+      [['loader', 'script', 'defaults', 'x'], '1; reset'],
+      [['loader', 'script', 'counter'], 'yes'],
+      [['loader', 'script'], undefined],
+      [['loader', 'script', 'bootcmd'], undefined],
+      [['environment', 'size'], -1],
+      [['environment', 'variables', 'a'], 3],
+      [['image', 'label'], 'bsd'],
+      [['image', 'loader', 'files'], ['x']],
+      [['image', 'partitions', '0', 'startKib'], undefined],
+      [['image', 'partitions', '6', 'use'], 'swap'],
+      [['kernel', 'initramfs'], 1],
+      [['sources', 'image'], undefined],
+    ];
+    for (const [path, value] of wrong) {
+      const bad = change(path, value);
+      expect(fits(bad), path.join('.')).toBe(false);
+      expect(() => parseTarget(bad, 'x.json'), path.join('.')).toThrow(
+        expect.objectContaining({ code: 'CONFIG_INVALID' }),
+      );
+    }
+  });
+
   it('every file of targets/ is bundled', () => {
     const files = readdirSync(new URL('../../targets', import.meta.url)).filter((name) =>
       name.endsWith('.json'),

@@ -17,22 +17,32 @@ const layouts = listTargets()
 const hasSfdisk = spawnSync('sfdisk', ['--version']).status === 0;
 
 describe('the plan of a disk', () => {
-  it('is made for the boards of the first tier', () => {
-    expect(layouts.map(({ id }) => id)).toEqual(
-      expect.arrayContaining(['x86-64', 'armsr-armv8', 'generic-extlinux']),
-    );
+  it('is made for every board of the first two tiers that is named', () => {
+    expect(layouts.map(({ id }) => id).sort()).toEqual([
+      'armsr-armv8',
+      'bananapi-r3',
+      'espressobin',
+      'generic-bootscr',
+      'generic-extlinux',
+      'nanopi-r4s',
+      'nanopi-r5s',
+      'raspberrypi-4',
+      'turris-mox',
+      'x86-64',
+    ]);
   });
 
   it.each(layouts)('$id: aligned, within the disk, nothing overlaps, whatever the size', ({ image }) => {
     fc.assert(
-      fc.property(fc.integer({ min: 160, max: 100_000 }), (size) => {
+      fc.property(fc.integer({ min: 400, max: 100_000 }), (size) => {
         const plan = planDisk({ ...image, bytes: size * mib, seed: 'x' });
-        let end = mib;
-        for (const { start, size: bytes } of plan.partitions) {
+        // A GPT ends at 17 KiB.
+        let end = 17 * 1024;
+        plan.partitions.forEach(({ start, size: bytes }, index) => {
           expect(start).toBeGreaterThanOrEqual(end);
-          expect(start % mib).toBe(0);
+          if (image.partitions[index]?.startKib === undefined) expect(start % mib).toBe(0);
           end = start + bytes;
-        }
+        });
         expect(end).toBe(plan.bytes - mib);
         expect(plan.sysroot).toBe(plan.partitions.at(-1));
       }),
@@ -42,7 +52,7 @@ describe('the plan of a disk', () => {
   it.skipIf(!hasSfdisk).each(layouts)('$id: the real sfdisk takes it (needs fdisk)', ({ image }) => {
     const folder = mkdtempSync(join(tmpdir(), 'opkg-ostree-layout-'));
     try {
-      const plan = planDisk({ ...image, bytes: 200 * mib, seed: 'x' });
+      const plan = planDisk({ ...image, bytes: 400 * mib, seed: 'x' });
       const file = join(folder, 'disk');
       const fd = openSync(file, 'w');
       ftruncateSync(fd, plan.bytes);
@@ -53,12 +63,27 @@ describe('the plan of a disk', () => {
         status: 0,
         stderr: '',
       });
-      const number = String(plan.sysroot.number);
-      const uuid = spawnSync('sfdisk', ['--part-uuid', file, number], { encoding: 'utf8' }).stdout.trim();
-      expect(uuid.toLowerCase()).toBe(plan.sysroot.uuid);
-      expect(spawnSync('sfdisk', ['--part-attrs', file, number], { encoding: 'utf8' }).stdout).toContain(
-        'LegacyBIOSBootable',
+      const dump = JSON.parse(spawnSync('sfdisk', ['-J', file], { encoding: 'utf8' }).stdout);
+      const made: {
+        start: number;
+        size: number;
+        uuid?: string;
+        name?: string;
+        bootable?: boolean;
+        attrs?: string;
+      }[] = dump.partitiontable.partitions;
+      expect(made.map(({ start, size }) => ({ start: start * 512, size: size * 512 }))).toEqual(
+        plan.partitions.map(({ start, size }) => ({ start, size })),
       );
+      if (image.label === 'gpt') {
+        expect(made.map(({ uuid }) => uuid?.toLowerCase())).toEqual(plan.partitions.map(({ uuid }) => uuid));
+        expect(made.map(({ name }) => name)).toEqual(plan.partitions.map(({ name }) => name));
+        expect(made.at(-1)?.attrs).toContain('LegacyBIOSBootable');
+      } else {
+        expect(dump.partitiontable.id).toBe(`0x${plan.uuid}`);
+        expect(plan.sysroot.uuid).toBe(`${plan.uuid}-0${plan.sysroot.number}`);
+        expect(made.at(-1)?.bootable ?? false).toBe(!plan.partitions.some(({ use }) => use === 'firmware'));
+      }
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -66,14 +91,14 @@ describe('the plan of a disk', () => {
 
   it('follows from its seed', () => {
     const plan = (seed: string) =>
-      planDisk({ bytes: 200 * mib, first: 1, partitions: [{ use: 'sysroot', mib: 0 }], seed });
+      planDisk({ label: 'gpt', bytes: 200 * mib, first: 1, partitions: [{ use: 'sysroot', kib: 0 }], seed });
     expect(plan('a')).toEqual(plan('a'));
     expect(plan('a').sysroot.uuid).not.toBe(plan('b').sysroot.uuid);
     expect(plan('a').uuid).toMatch(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/u);
   });
 
   it('refuses a disk that is too small, and says what is enough', () => {
-    const request = { first: 16, partitions: [{ use: 'sysroot', mib: 0 } as const], seed: 'x' };
+    const request = { label: 'gpt', first: 16, partitions: [{ use: 'sysroot', kib: 0 }], seed: 'x' } as const;
     expect(() => planDisk({ ...request, bytes: 80 * mib })).toThrow(
       expect.objectContaining({ code: 'USAGE', hint: expect.stringContaining('81M') }),
     );

@@ -23,6 +23,7 @@ export function imageCommands(program: Command, run: RunContext): void {
         .requiredOption('--branch <ref>', 'the branch; the image follows it')
         .requiredOption('-o, --output <file>', 'the image')
         .option('--size <size>', 'of the whole disk, as in 512M or 4G', defaultSize)
+        .option('--loader <path>', "what the board starts from: a file, a folder, or 'none'")
         .option('--karg <k=v>', 'kernel argument to append; may be repeated', collect),
     build,
   );
@@ -39,6 +40,7 @@ async function build({ options, stateroot, env }: Call) {
     bytes: parseSize(text('size')),
     stateroot: stateroot ?? 'openwrt',
     kargs: options.list('karg'),
+    loader: loaderPath(options.text('loader')),
   });
   return {
     json: {
@@ -54,6 +56,10 @@ async function build({ options, stateroot, env }: Call) {
       `${result.output}: ${formatBytes(result.bytes)} for ${result.target}, ${result.checksum}`,
     ],
   };
+}
+
+function loaderPath(text: string | undefined): string | undefined {
+  return text === undefined || text === 'none' ? text : resolve(text);
 }
 
 const units: Readonly<Record<string, number>> = { M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
