@@ -7,7 +7,7 @@ _opkg_ostree() {
     case "$path" in ''|override|etc|sysroot|image|repo|uci) path="${path:+$path }$word" ;; esac
   done
   case "$path" in
-    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase override swap why whence etc health confirm jobs watch cancel compose sysroot image repo uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
+    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase override swap why whence undo etc health confirm jobs watch cancel compose sysroot convert image repo rpc uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
     override) words="remove replace hold reset" ;;
     etc) words="diff merge conflicts accept keep reset log show revert" ;;
     sysroot) words="init" ;;
@@ -15,7 +15,7 @@ _opkg_ostree() {
     repo) words="ls cat log show diff refs rev-parse init commit checkout pull-local reset fsck prune config remote pull serve sign summary" ;;
     uci) words="show export merge" ;;
     'status') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'deploy') words="--dry-run --karg --karg-none --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'deploy') words="--dry-run --expect-plan --karg --karg-none --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'rollback') words="--keep-etc --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'set-default') words="--background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'finalize') words="--confirm-timeout --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
@@ -23,7 +23,7 @@ _opkg_ostree() {
     'unpin') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'undeploy') words="--background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'cleanup') words="--background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'kargs') words="--dry-run --append --delete --replace --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'kargs') words="--dry-run --expect-plan --append --delete --replace --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'diff') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'history') words="--limit --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'update') words="--allow-older --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
@@ -31,17 +31,18 @@ _opkg_ostree() {
     'list') words="--installed --layered --upgradable --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'info') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'files') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'install') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --idempotent --uninstall --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'remove') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --autoremove --idempotent --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'upgrade') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --check --preview --packages-only --skip-broken --allow-downgrade --retry --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'rebase') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --kernel --kernel-release --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'override remove') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'override replace') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'override hold') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'override reset') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --all --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'swap') words="--dry-run --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'install') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --idempotent --uninstall --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'remove') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --autoremove --idempotent --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'upgrade') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --check --preview --packages-only --skip-broken --allow-downgrade --retry --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'rebase') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --allow-downgrade --kernel --kernel-release --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'override remove') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'override replace') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'override hold') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'override reset') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --all --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'swap') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --force-critical --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'why') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'whence') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'undo') words="--dry-run --expect-plan --cache-only --download-only --lock-finalization --confirm-timeout --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'etc diff') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'etc merge') words="--preview --to --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'etc conflicts') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
@@ -58,7 +59,8 @@ _opkg_ostree() {
     'cancel') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'compose') words="--repo --branch --kernel --kernel-release --dtb --initramfs --target --version --mode --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'sysroot init') words="--target --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'image build') words="--target --repo --branch --output --size --karg --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'convert') words="--plan --dry-run --apply --undo --finish --branch --target --root --boot --reboot --confirm-timeout --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'image build') words="--target --repo --branch --output --size --loader --karg --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'repo ls') words="--repo --dironly --recursive --checksum --nul-filenames-only --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'repo cat') words="--repo --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'repo log') words="--repo --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
@@ -82,6 +84,7 @@ _opkg_ostree() {
     'repo serve') words="--repo --address --port --port-file --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'repo sign') words="--repo --sign-type --keys-file --verify --delete --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'repo summary') words="--repo --update --view --sign --keys-file --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'rpc') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'uci show') words="--config-dir --generated --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'uci export') words="--config-dir --names --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'uci merge') words="--package --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
