@@ -57,9 +57,10 @@ prepare_var() {
 		$BB ln -s "$to" "$VAR/$name" || { PROBLEM="cannot make /var/$name"; return 1; }
 	done
 	for name in lib cache spool db home opt srv mnt; do
-		[ -d "$VAR/$name" ] || $BB mkdir -p "$VAR/$name" || { PROBLEM="cannot make /var/$name"; return 1; }
+		# A link of the admin's may lead to a disk that is not mounted yet.
+		[ -d "$VAR/$name" ] || [ -L "$VAR/$name" ] || $BB mkdir -p "$VAR/$name" || { PROBLEM="cannot make /var/$name"; return 1; }
 	done
-	[ -d "$VAR/roothome" ] || $BB mkdir -m 0700 "$VAR/roothome" || { PROBLEM="cannot make /var/roothome"; return 1; }
+	[ -d "$VAR/roothome" ] || [ -L "$VAR/roothome" ] || $BB mkdir -m 0700 "$VAR/roothome" || { PROBLEM="cannot make /var/roothome"; return 1; }
 }
 
 # Copies what usr/share/factory/var holds and /var has not, once for each deployment. A copy appears by rename.
