@@ -1,9 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { appendInit, renderCpio } from '../../src/compose/cpio.ts';
+import { DirectBoots, directObstacle } from './support/direct.ts';
 import {
   checkImage,
   entryOptions,
@@ -12,54 +10,23 @@ import {
   makeDisk,
   readImageFile,
   run,
-  TestSysroot,
+  type TestSysroot,
 } from './support/disk.ts';
-import { type FixtureOptions, staticBusybox, writeFixtureRoot } from './support/fixture-root.ts';
-import { findKernel } from './support/kernel.ts';
-import { Machine } from './support/machine.ts';
+import type { FixtureOptions } from './support/fixture-root.ts';
+import type { Machine } from './support/machine.ts';
 
-const kernel = findKernel();
-const obstacle = (() => {
-  if ('missing' in kernel) return kernel.missing;
-  if (process.getuid?.() !== 0) return 'needs root';
-  return staticBusybox() === undefined ? 'busybox-static is not installed' : undefined;
-})();
-const logs = fileURLToPath(new URL('../../.cache/e2e/', import.meta.url));
-const work = mkdtempSync(join(tmpdir(), 'opkg-ostree-e2e-'));
-afterAll(() => rmSync(work, { recursive: true, force: true }));
-
-const machines: Machine[] = [];
-afterEach(() => {
-  for (const machine of machines.splice(0)) machine.kill();
-});
-
+const obstacle = directObstacle();
+const boots = new DirectBoots();
+const work = boots.folder;
+afterAll(() => boots.remove());
+afterEach(() => boots.killAll());
 let counter = 0;
 
-/** A sysroot with a deployment for each tree; the last one is started first. */
-function sysrootOf(trees: readonly FixtureOptions[], physicalInit = true): TestSysroot {
-  const base = join(work, `disk-${++counter}`);
-  const paths = trees.map((tree, index) => {
-    writeFixtureRoot(join(base, `tree-${index}`), tree);
-    return join(base, `tree-${index}`);
-  });
-  return new TestSysroot(join(base, 'sysroot'), { physicalInit }, paths);
-}
-
-const imageOf = (sysroot: TestSysroot) => sysroot.image(join(work, `${counter}.img`));
-
-/** Starts what the disk's first boot entry says, as a boot loader would. */
-function start(image: string, options: { append?: string; initrd?: string } = {}): Machine {
-  const name = expect.getState().currentTestName?.replaceAll(/[^A-Za-z0-9]+/gu, '-') ?? 'boot';
-  const machine = new Machine({
-    kernel: 'path' in kernel ? kernel.path : '',
-    append: options.append ?? firstEntryOptions(image),
-    image,
-    log: join(logs, `${name}.log`),
-    ...(options.initrd === undefined ? {} : { initrd: options.initrd }),
-  });
-  machines.push(machine);
-  return machine;
-}
+const sysrootOf = (trees: readonly FixtureOptions[], physicalInit = true) =>
+  boots.sysrootOf(trees, physicalInit);
+const imageOf = (sysroot: TestSysroot) => boots.imageOf(sysroot);
+const start = (image: string, options: Parameters<DirectBoots['start']>[1] = {}) =>
+  boots.start(image, options);
 
 const stateOf = (image: string) => readImageFile(image, '/ostree/opkg-ostree/boot-state');
 const reset = 'echo 1 > /proc/sys/kernel/sysrq; echo "FIXTURE CRASHES"; echo b > /proc/sysrq-trigger';
@@ -93,7 +60,7 @@ describe.skipIf(obstacle !== undefined)(`early boot${obstacle ? ` (skipped: ${ob
       const append = firstEntryOptions(filesystem)
         .replace(/root=\S+/u, `root=${root}`)
         .replace(/init=\S+/u, 'rootfstype=ext4');
-      const machine = start(image, { append, initrd: writeInitramfs() });
+      const machine = start(image, { append, initrd: boots.initramfs() });
       await machine.waitFor(/FIXTURE STARTED one/u);
       await machine.waitFor(/FIXTURE READY/u);
       await expectDeploymentMounts(machine);
@@ -105,7 +72,7 @@ describe.skipIf(obstacle !== undefined)(`early boot${obstacle ? ` (skipped: ${ob
     const [old = '', fresh = ''] = sysroot.deployments;
     sysroot.writeState({ pending: fresh, good: old, tries: 3 });
     const image = imageOf(sysroot);
-    const initrd = writeInitramfs();
+    const initrd = boots.initramfs();
     const options = () => firstEntryOptions(image).replace(/init=\S+/u, 'rootfstype=ext4');
     const failing = start(image, { append: options(), initrd });
     await failing.waitFor(/going back to openwrt/u);
@@ -290,25 +257,6 @@ describe.skipIf(obstacle !== undefined)(`early boot${obstacle ? ` (skipped: ${ob
   });
 });
 
-/** What `compose --initramfs` makes of an initramfs that holds a busybox. */
-function writeInitramfs(): string {
-  const empty = new Uint8Array();
-  const busybox = readFileSync(staticBusybox() ?? '');
-  const base = renderCpio([
-    { path: 'bin', mode: 0o40755, content: empty },
-    { path: 'bin/busybox', mode: 0o100755, content: busybox },
-    {
-      path: 'init',
-      mode: 0o100755,
-      content: new TextEncoder().encode('#!/bin/busybox sh\necho WRONG INIT\n'),
-    },
-  ]);
-  const init = new URL('../../files/usr/lib/opkg-ostree/prepare-root', import.meta.url);
-  const path = join(work, 'initramfs.img');
-  writeFileSync(path, appendInit(base, readFileSync(fileURLToPath(init))));
-  return path;
-}
-
 const volatile = [
   ['run', '/tmp/run'],
   ['lock', '/tmp/lock'],
@@ -347,7 +295,7 @@ async function expectDeploymentMounts(machine: Machine): Promise<void> {
 
 /** The real ostree lists these deployments, in this order. */
 function expectLibostreeAgrees(image: string, deployments: readonly string[]): void {
-  const dir = extractImage(image, join(work, `extracted-${counter}`));
+  const dir = extractImage(image, join(work, `extracted-${++counter}`));
   const listed = run('ostree', ['admin', 'status', `--sysroot=${dir}`]).match(/[0-9a-f]{64}\.[0-9]+/gu);
   expect(listed).toEqual(deployments.map((deployment) => deployment.split('/').at(-1)));
 }

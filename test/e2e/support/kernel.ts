@@ -5,9 +5,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-const cache = fileURLToPath(new URL('../../../.cache/kernel', import.meta.url));
+// The tools that fetch it beforehand are bundled elsewhere, so not beside this file.
+const cache = join(process.cwd(), '.cache/kernel');
 
 /** The kernel's path, downloaded with apt-get if need be (`E2E_KERNEL` names another one); else why there is none. */
 export function findKernel(): { readonly path: string } | { readonly missing: string } {
@@ -17,6 +17,13 @@ export function findKernel(): { readonly path: string } | { readonly missing: st
   if (spawnSync('qemu-system-x86_64', ['--version']).status !== 0)
     return { missing: 'qemu-system-x86_64 is not installed' };
   return cached() ?? download() ?? { missing: 'no linux-image-cloud-amd64 from apt-get' };
+}
+
+/** A module of the kernel by its path below `kernel/`. */
+export function kernelModule(path: string): string {
+  const modules = join(cache, 'k/lib/modules');
+  const release = existsSync(modules) ? readdirSync(modules)[0] : undefined;
+  return join(modules, release ?? '', 'kernel', path);
 }
 
 function cached(): { path: string } | undefined {

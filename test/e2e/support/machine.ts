@@ -11,7 +11,7 @@ type Start =
   | { readonly kernel: string; readonly initrd?: string; readonly append: string }
   | { readonly firmware: Firmware };
 
-export type Firmware = 'bios' | 'efi' | 'u-boot';
+export type Firmware = 'bios' | 'efi' | 'u-boot' | 'efi-arm';
 
 export type MachineOptions = Start & {
   /** A disk image; the machine sees it as /dev/nvme0n1, which Debian's cloud kernel needs no module for. */
@@ -26,13 +26,17 @@ export type MachineOptions = Start & {
 
 const ovmf = '/usr/share/OVMF/OVMF_CODE.fd';
 const uboot = '/usr/lib/u-boot/qemu_arm64/u-boot.bin';
+const aavmf = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd';
+
+const isArm = (firmware: Firmware) => firmware === 'u-boot' || firmware === 'efi-arm';
 
 /** Why a machine with that firmware cannot be started here; undefined where it can. */
 export function firmwareObstacle(firmware: Firmware): string | undefined {
-  const program = firmware === 'u-boot' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+  const program = isArm(firmware) ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
   if (spawnSync(program, ['--version']).status !== 0) return `${program} is not installed`;
   if (firmware === 'efi' && !existsSync(ovmf)) return 'ovmf is not installed';
   if (firmware === 'u-boot' && !existsSync(uboot)) return 'u-boot-qemu is not installed';
+  if (firmware === 'efi-arm' && !existsSync(aavmf)) return 'qemu-efi-aarch64 is not installed';
   return undefined;
 }
 
@@ -49,6 +53,8 @@ function startArguments(options: MachineOptions): string[] {
       return ['-M', 'q35', '-drive', `if=pflash,format=raw,readonly=on,file=${ovmf}`];
     case 'u-boot':
       return ['-M', 'virt', '-cpu', 'cortex-a57', '-bios', uboot];
+    case 'efi-arm':
+      return ['-M', 'virt', '-cpu', 'cortex-a57', '-bios', aavmf];
   }
 }
 
@@ -82,7 +88,7 @@ export class Machine {
     if (options.reboots !== true) args.push('-no-reboot');
     args.push(...diskArguments(options));
     args.push('-device', 'nvme,drive=disk,serial=1');
-    const arm = 'firmware' in options && options.firmware === 'u-boot';
+    const arm = 'firmware' in options && isArm(options.firmware);
     this.#child = spawn(arm ? 'qemu-system-aarch64' : 'qemu-system-x86_64', args, {
       stdio: ['pipe', 'pipe', 'pipe'],
     });

@@ -17,7 +17,14 @@ export interface Board {
   readonly target: string;
   /** Arguments of `image build`. */
   readonly kargs: readonly string[];
-  readonly parts: () => { readonly kernel: string; readonly busybox?: string } | { readonly missing: string };
+  readonly parts: () => Parts | { readonly missing: string };
+}
+
+interface Parts {
+  readonly kernel: string;
+  readonly busybox?: string;
+  /** Where GRUB's modules are, if not in Debian's place. */
+  readonly grub?: string;
 }
 
 const x86 = () => {
@@ -35,6 +42,7 @@ export const boards: readonly Board[] = [
     kargs: ['panic=1', 'console=ttyAMA0'],
     parts: findArm64,
   },
+  { firmware: 'efi-arm', target: 'armsr-armv8', kargs: ['panic=1'], parts: findArm64 },
 ];
 
 /** An image of a board, and what happens to it. */
@@ -43,7 +51,7 @@ export class Router {
   readonly image: string;
   readonly #board: Board;
   readonly #cli: Cli;
-  readonly #parts: { readonly kernel: string; readonly busybox?: string };
+  readonly #parts: Parts;
   #machine: Machine | undefined;
   #trees = 0;
 
@@ -60,7 +68,8 @@ export class Router {
   /** Commits a tree to the branch of a repository. */
   commit(repo: string, options: FixtureOptions): void {
     const tree = join(this.folder, `tree-${++this.#trees}`);
-    writeFixtureRoot(tree, { ...this.#parts, ...options });
+    const { kernel, busybox } = this.#parts;
+    writeFixtureRoot(tree, { kernel, ...(busybox === undefined ? {} : { busybox }), ...options });
     const owner = ['--owner-uid=0', '--owner-gid=0', '--no-xattrs'];
     run('ostree', [
       `--repo=${repo}`,
@@ -80,7 +89,17 @@ export class Router {
     this.commit(repo, options);
     const kargs = this.#board.kargs.flatMap((karg) => ['--karg', karg]);
     const words = ['--target', this.#board.target, '--repo', repo, '--branch', branch, '-o', this.image];
-    await this.#cli.ok('image', 'build', ...words, '--size', '500M', ...kargs);
+    const env = this.#parts.grub === undefined ? {} : { OPKG_OSTREE_GRUB: this.#parts.grub };
+    const made = await this.#cli.runWith({ env }, 'image', 'build', ...words, '--size', '500M', ...kargs);
+    if (made.status !== 0) throw new Error(`image build: ${made.stderr}`);
+  }
+
+  /** Makes a tree of the branch what boots next, from outside. */
+  async upgrade(options: FixtureOptions, ...words: string[]): Promise<void> {
+    await this.outside(async (cli, repo) => {
+      this.commit(repo, options);
+      await cli('upgrade', ...words);
+    });
   }
 
   /** Works on the sysroot from outside, as on a build host. */
