@@ -52,6 +52,11 @@ export function violations(
     among.some((item) => meets(universe, item, relation));
 
   for (const wish of request.install) if (!holds(wish, after)) wrong.push(`request ${wish.name}`);
+  for (const wish of request.replace) {
+    const fits = (item: AvailablePackage): boolean => item.name === wish.name && meets(universe, item, wish);
+    if (base.some(({ name }) => name === wish.name) && !set.some(fits))
+      wrong.push(`replacement of ${wish.name}`);
+  }
   for (const [at, item] of set.entries()) {
     if (!universe.architectures.has(item.architecture)) wrong.push(`architecture of ${item.name}`);
     if (kept.some(({ name }) => name === item.name)) wrong.push(`${item.name} is the base's`);
