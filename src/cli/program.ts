@@ -7,6 +7,7 @@ import { exitStatusOf } from './exit-status.ts';
 import { commandWords, isJobCommand, runCall } from './jobs.ts';
 import { asProductError, type CommandResult, type OutputOptions, printError, printResult } from './output.ts';
 import { type ProgressReporter, type ProgressStyle, progressReporter } from './progress.ts';
+import { restarting } from './restart.ts';
 
 /** What every command is called with besides its own arguments. */
 export interface Call {
@@ -135,9 +136,10 @@ export function addCommand(
   setup(command);
   if (isJobCommand(commandWords(command)))
     command.option('--background', 'start it as a job, print its id and return');
+  const restarts = command.options.some(({ long }) => long === '--reboot');
   addGlobalOptions(command);
   command.action(async () => {
-    await runHandler(handler, command, run);
+    await runHandler(restarts ? restarting(handler) : handler, command, run);
   });
 }
 

@@ -6,6 +6,7 @@ import { changeResult, deploymentsResult } from '../render/change.ts';
 import { renderDiff } from '../render/diff.ts';
 import { renderHistory } from '../render/history.ts';
 import { renderStatus } from '../render/status.ts';
+import { rebootOption } from '../restart.ts';
 import { changeOptions, confirmOption, confirmSeconds, where } from './shared.ts';
 
 const plain = (command: Command) => command;
@@ -19,7 +20,7 @@ export function deploymentCommands(program: Command, run: RunContext): void {
     'deploy <rev>',
     'Make a deployment of a branch or commit, keeping the layered packages',
     (command) =>
-      changeOptions(command)
+      rebootOption(changeOptions(command))
         .option('--karg <k=v>', 'kernel argument to append; may be repeated', collect)
         .option('--karg-none', 'start without the kernel arguments of the previous deployment'),
     deploy,
@@ -29,7 +30,7 @@ export function deploymentCommands(program: Command, run: RunContext): void {
     run,
     'rollback',
     'Boot the previous deployment next',
-    (c) => c.option('--keep-etc', "merge today's /etc into it"),
+    (c) => rebootOption(c.option('--keep-etc', "merge today's /etc into it")),
     rollback,
   );
   addCommand(program, run, 'set-default <index>', 'Boot this deployment next', plain, setDefault);

@@ -3,6 +3,7 @@ import type * as engine from '../../engine/index.ts';
 import { maxConfirmSeconds } from '../../engine/index.ts';
 import { parseDuration } from '../duration.ts';
 import type { Call } from '../program.ts';
+import { rebootOption } from '../restart.ts';
 
 /** Which sysroot and stateroot a call means. */
 export const where = (call: Call): engine.Where => ({ sysroot: call.sysroot, stateroot: call.stateroot });
@@ -40,8 +41,8 @@ export function confirmOption(command: Command): Command {
 
 /** The options of a command that may download packages. */
 export function fetchOptions(command: Command): Command {
-  return confirmOption(
-    command
+  return rebootOption(
+    confirmOption(command)
       .option('--cache-only', 'use only what has been downloaded already')
       .option('--download-only', 'download the packages and stop')
       .option('--lock-finalization', "make the deployment, and wait with it for 'opkg-ostree finalize'"),
