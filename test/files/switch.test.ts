@@ -58,6 +58,9 @@ describe.skipIf(!can)('going back in sh (needs busybox, ostree and root)', () =>
     { target: 'generic-grub', kargs: ['root=/dev/sda2', 'quiet', 'dyndbg="file x +p"', 'a=[1]'] },
     { target: 'generic-extlinux', kargs: ['root=/dev/sda2', 'a="b c"'] },
     { target: 'generic-uboot', kargs: ['root=/dev/sda2'] },
+    { target: 'bananapi-r3', kargs: ['root=/dev/sda2', 'a="b c"'] },
+    { target: 'raspberrypi-4', kargs: ['root=/dev/sda2', 'a="b c"'] },
+    { target: 'generic-grub-esp', kargs: ['root=/dev/sda2', 'a="b c"'] },
   ])(
     'writes byte for byte what the tool writes for $target, whichever deployment it goes back to',
     async ({ target, kargs }) => {
@@ -193,7 +196,7 @@ function ofCurrent(path: string): Record<string, string> {
   const boot = fs.readlinkSync(join(path, 'boot/loader')).at(-1);
   const links = fs.readlinkSync(join(path, `ostree/boot.${boot}`));
   const all = Object.entries(bootState(path));
-  const wanted = ['boot/loader', `boot/loader.${boot}/`, `ostree/boot.${boot}`, `ostree/${links}/`];
+  const wanted = ['boot/loader', 'boot/firmware/', `boot/loader.${boot}/`, `ostree/boot.${boot}`, `ostree/${links}/`];
   return Object.fromEntries(
     all.filter(([name]) => wanted.some((w) => (w.endsWith('/') ? name.startsWith(w) : name === w))),
   );

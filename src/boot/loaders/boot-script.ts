@@ -4,8 +4,8 @@
  * Variables of the distro boot (devtype, devnum, distro_bootpart, *_addr_r) get the board's values where its U-Boot has none.
  */
 import { renderScriptImage } from '../uimage.ts';
-import type { BootScript, Loader } from './loader.ts';
-import { uenvLoader } from './uenv.ts';
+import type { BootScript, Loader, LoaderEntry, LoaderOptions } from './loader.ts';
+import { environmentLines, renderUEnv, uenvLoader } from './uenv.ts';
 
 /** How a board is started where nothing else is known. */
 const commonScript: BootScript = { command: 'booti', defaults: {}, counter: false };
@@ -14,7 +14,7 @@ const commonScript: BootScript = { command: 'booti', defaults: {}, counter: fals
 export const bootScriptLoader: Loader = {
   id: 'bootscr',
   libostree: 'uboot',
-  render: uenvLoader.render,
+  render: (entries, options) => [{ name: 'uEnv.txt', text: renderCountedEnv(entries, options) }],
   stubs: (options) => [
     ...uenvLoader.stubs(options),
     {
@@ -24,6 +24,16 @@ export const bootScriptLoader: Loader = {
     },
   ],
 };
+
+/** uEnv.txt, at its end what the first entry is on trial for, and the entry to go back to where that is not the second. */
+function renderCountedEnv(entries: readonly LoaderEntry[], { trial }: LoaderOptions): string {
+  const text = renderUEnv(entries);
+  const back = trial === undefined ? undefined : entries[trial.back];
+  if (trial === undefined || back === undefined) return text;
+  const lines = [`opkg_ostree_trial=${trial.deployment}`, `opkg_ostree_tries=${trial.tries}`];
+  if (trial.back !== 1) lines.push(...environmentLines(back.entry, '_back'));
+  return `${text}${lines.join('\n')}\n`;
+}
 
 const partition = `$devtype $devnum:$distro_bootpart`;
 

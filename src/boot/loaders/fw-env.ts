@@ -4,15 +4,14 @@
  * count by themselves (U-Boot doc/api/bootcount.rst: `bootcount`, `bootlimit`, `altbootcmd`, only while `upgrade_available`).
  */
 import { bootScriptLoader } from './boot-script.ts';
-import type { Loader, LoaderEntry, LoaderOptions } from './loader.ts';
-import { environmentLines, renderUEnv } from './uenv.ts';
+import type { Loader } from './loader.ts';
 
 /** boot.scr, found by `bootcmd` of the stored environment, with a count of the starts in it. */
 export const fwEnvLoader: Loader = {
   id: 'fw-env',
   // libostree's own uEnv.txt lacks the trial; our next run renders it again.
   libostree: 'uboot',
-  render: (entries, options) => [{ name: 'uEnv.txt', text: renderCountedEnv(entries, options) }],
+  render: bootScriptLoader.render,
   stubs: bootScriptLoader.stubs,
   environment: (options) =>
     new Map([
@@ -22,13 +21,3 @@ export const fwEnvLoader: Loader = {
       ['bootlimit', '3'],
     ]),
 };
-
-/** uEnv.txt, at its end what the first entry is on trial for, and the entry to go back to where that is not the second. */
-function renderCountedEnv(entries: readonly LoaderEntry[], { trial }: LoaderOptions): string {
-  const text = renderUEnv(entries);
-  const back = trial === undefined ? undefined : entries[trial.back];
-  if (trial === undefined || back === undefined) return text;
-  const lines = [`opkg_ostree_trial=${trial.deployment}`, `opkg_ostree_tries=${trial.tries}`];
-  if (trial.back !== 1) lines.push(...environmentLines(back.entry, '_back'));
-  return `${text}${lines.join('\n')}\n`;
-}

@@ -37,6 +37,54 @@ switch_to() {
 	$BB sync
 	replace_link "loader.$to" "$SYSROOT/boot" loader || return 1
 	$BB sync
+	firmware_follow "$to"
+}
+
+# Where the loader reads a FAT partition (boot/firmware), the rendered files of bootversion $1 are copied there, the one that names
+# the others last, by a rename: src/boot/firmware.ts. The kernels of all entries are there already.
+firmware_follow() {
+	local from="$SYSROOT/boot/loader.$1" to="$SYSROOT/boot/firmware" name commit
+	[ -d "$to" ] || return 0
+	firmware_mount || return 1
+	for name in "$from"/*.txt; do
+		[ -f "$name" ] || continue
+		case "${name##*/}" in
+		ostree.txt) ;;
+		trial.txt) firmware_copy "$name" "$to/trial.txt" || return 1 ;;
+		*) firmware_copy "$name" "$to/ostree/${name##*/}" || return 1 ;;
+		esac
+	done
+	$BB sync
+	commit="$to/ostree.txt"
+	[ -f "$from/ostree.txt" ] || commit="$to/ostree/grub.cfg"
+	firmware_copy "$from/${commit##*/}" "$commit" || return 1
+	$BB sync
+}
+
+firmware_copy() {
+	$BB mkdir -p "${2%/*}" && $BB cat "$1" >"$2.new" || return 1
+	$BB fsync "$2.new" 2>/dev/null || $BB sync
+	$BB mv -f "$2.new" "$2"
+}
+
+# Mounts partition 1 of the sysroot's disk on boot/firmware unless it is. Early boot has no /sys: the names are in /proc.
+firmware_mount() {
+	local to="$SYSROOT/boot/firmware" id parent device root where rest major minor blocks name disk=
+	[ -f "$to/config.txt" ] || [ -f "$to/boot/grub/grub.cfg" ] && return 0
+	while read -r id parent device root where rest; do
+		[ "$where" = "${SYSROOT:-/}" ] && disk=$device
+	done </proc/self/mountinfo
+	[ -n "$disk" ] || return 1
+	while read -r major minor blocks name; do
+		[ "$major:$minor" = "$disk" ] && disk=${name%"${name##*[!0-9]}"}
+	done </proc/partitions
+	while read -r major minor blocks name; do
+		[ "$name" = "${disk}1" ] || continue
+		device=/dev/$name
+		[ -b "$device" ] || { device=${DEV:-/dev}/$name && $BB mknod "$device" b "$major" "$minor"; }
+		$BB mount -t vfat -o rw,noatime "$device" "$to" && return 0
+	done </proc/partitions
+	return 1
 }
 
 # Puts the symlink $2/$3 -> $1 in the place of another by one rename. `mv` would follow the old link into its directory;
@@ -125,12 +173,20 @@ grub_env() {
 	' >"$file.new" && publish "$file"
 }
 
-# GRUB need not count deployment $1 any longer: it is good. Written only where it says something else.
+# No loader need count deployment $1 any longer: it is good. Written only where it says something else.
 stop_grub_count() {
 	local file="$SYSROOT/boot/grub/grubenv"
+	stop_uboot_count
 	[ -f "$file" ] || return 0
 	$BB grep -qxF "opkg_ostree_good=$1" "$file" && return 0
 	grub_env "opkg_ostree_good=$1" && $BB sync
+}
+
+# U-Boot need not count any longer what is first: a line that says so goes from the file that our script reads.
+stop_uboot_count() {
+	local file="$SYSROOT/boot/loader/uEnv.txt"
+	[ -f "$SYSROOT/boot/boot.scr" ] && $BB grep -q '^opkg_ostree_trial=' "$file" || return 0
+	$BB sed '/^opkg_ostree_tr/d; /^[a-z_]*_back=/d' "$file" >"$file.new" && publish "$file" && $BB sync
 }
 
 # Renders into $2 what the loader reads, for the entries in it: of the kind that lies in $1, with that file's head. $3 is the
@@ -141,9 +197,50 @@ write_loader_files() {
 	files=$($BB grep -H '^version ' "$2"/entries/*.conf | $BB sed 's/^\(.*\):version \(.*\)$/\2 \1/' | $BB sort -k1,1 -n -r | $BB sed 's/^[^ ]* //')
 	for name in grub.cfg extlinux.conf uEnv.txt; do
 		[ -e "$1/$name" ] || continue
+		# GRUB that reads FAT only cannot count.
+		[ -d "$SYSROOT/boot/firmware" ] && set -- "$1" "$2" "$3" "$4" ''
 		# shellcheck disable=SC2086 # the names of entries hold no white space
 		{ loader_head "$1/$name" "$4" $5 && render_loader "$name" "$extra" "$5" $files; } >"$2/$name" || return 1
 	done
+	# shellcheck disable=SC2086
+	[ ! -e "$1/ostree.txt" ] || render_rpi "$2" $files
+}
+
+# Writes what the firmware of the Raspberry Pi reads into the folder $1, for the entries that follow (src/boot/loaders/rpi.ts).
+render_rpi() {
+	local to=$1 file key value index=0 linux options tail
+	shift
+	for file; do
+		linux='' options='' tail=
+		while read -r key value; do
+			case "$key" in
+			linux) linux=${value%/*} ;;
+			options) options=$value ;;
+			initrd) case "$tail" in *initramfs*) ;; *) tail="initramfs initrd.img followkernel
+$tail" ;; esac ;;
+			devicetree) tail="${tail}device_tree=board.dtb
+" ;;
+			esac
+		done <"$file"
+		[ -n "$linux" ] || return 1
+		linux=${linux##*-}
+		echo "$options" >"$to/cmd${to##*.}-$index.txt"
+		if [ "$index" -lt 2 ]; then
+			{
+				echo '# Written by opkg-ostree at each switch; edits are lost.'
+				echo "os_prefix=${linux%"${linux#????????}"}/"
+				echo 'kernel=kernel8.img'
+				echo "cmdline=/ostree/cmd${to##*.}-$index.txt"
+				printf '%s' "$tail"
+			} >"$to/start-$index"
+		fi
+		index=$((index + 1))
+	done
+	if [ -e "$to/start-1" ]; then
+		$BB mv "$to/start-1" "$to/trial.txt"
+	else
+		$BB cp "$to/start-0" "$to/trial.txt"
+	fi && $BB mv "$to/start-0" "$to/ostree.txt"
 }
 
 # What stands before the first entry: the serial line, the timeout; the default is always the first entry. $2 is the number of
@@ -180,12 +277,21 @@ loader_head() {
 # $1 the name of the file, $2 the environment that the first deployment adds or nothing, $3 what is on trial or nothing, then the
 # entries in boot order.
 render_loader() {
-	local kind=$1 extra=$2 trial=$3 ends=0
+	local kind=$1 extra=$2 trial=$3 ends=0 firmware='' counted=
 	shift 3
+	[ ! -d "$SYSROOT/boot/firmware" ] || firmware=1
+	[ ! -f "$SYSROOT/boot/boot.scr" ] || counted=1
 	# The file is taken as it is, with a newline behind it, like libostree does: its own last newline makes an empty line.
 	[ -z "$extra" ] || ends=$($BB tail -c 1 "$extra" | $BB wc -l)
-	$BB awk -v kind="$kind" -v extra="$extra" -v trial="$trial" -v ends="$((ends))" -v apostrophe="'" '
+	$BB awk -v kind="$kind" -v firmware="$firmware" -v counted="$counted" -v extra="$extra" -v trial="$trial" -v ends="$((ends))" -v apostrophe="'" '
 		function below_boot(path) { return path ~ /^\/boot\// ? path : "/boot" path }
+		# On FAT a kernel lies in a folder named by eight digits of its checksum.
+		function placed(path, name) {
+			if (!firmware) return below_boot(path)
+			sub(/\/[^\/]*$/, "", path)
+			sub(/^.*-/, "", path)
+			return "/boot/" substr(path, 1, 8) "/" name
+		}
 		# A word of GRUB script: plain where nothing in it means anything to its lexer. The kernel needs no quotes of ours.
 		function quoted(word) {
 			if (word ~ /^[A-Za-z0-9_.,:=\/@%+-]+$/) return word
@@ -216,13 +322,15 @@ render_loader() {
 			else if (fdtdir[i] != "") printf "\tfdtdir %s\n", fdtdir[i]
 			printf "\tappend %s\n", options[i]
 		}
-		function environment(i, suffix, line) {
-			suffix = i > 1 ? i : ""
+		function variables(i, suffix) {
 			print "kernel_image" suffix "=" linux[i]
 			if (initrd[i] != "") print "ramdisk_image" suffix "=" initrd[i]
 			if (devicetree[i] != "") print "fdt_file" suffix "=" devicetree[i]
 			if (fdtdir[i] != "") print "fdtdir" suffix "=" fdtdir[i]
 			print "bootargs" suffix "=" options[i]
+		}
+		function environment(i, line) {
+			variables(i, i > 1 ? i : "")
 			if (i > 1 || extra == "") return
 			while ((getline line < extra) > 0) print line
 			if (ends) print ""
@@ -235,12 +343,13 @@ render_loader() {
 			sub(/[ \t\r]+$/, "", value)
 			if (key == "title") title[n] = value
 			else if (key == "options") options[n] = value
-			else if (key == "linux") linux[n] = below_boot(value)
-			else if (key == "devicetree") devicetree[n] = below_boot(value)
+			else if (key == "linux") linux[n] = placed(value, "vmlinuz")
+			else if (key == "devicetree") devicetree[n] = placed(value, "board.dtb")
 			else if (key == "fdtdir") fdtdir[n] = below_boot(value)
 			else if (key == "initrd") {
+				if (firmware && initrd[n] != "") next
 				if (initrd[n] == "") initrd[n] = below_boot(value)
-				initrds[n] = initrds[n] " " below_boot(value)
+				initrds[n] = initrds[n] " " placed(value, "initrd.img")
 			}
 		}
 		END {
@@ -250,6 +359,9 @@ render_loader() {
 				else if (kind == "extlinux.conf") extlinux(i)
 				else environment(i)
 			}
+			if (kind != "uEnv.txt" || !counted || split(trial, word, " ") != 2) exit
+			print "opkg_ostree_trial=" word[1] "\nopkg_ostree_tries=3"
+			if (word[2] != 1) variables(word[2] + 1, "_back")
 		}
 	' "$@"
 }
