@@ -15,14 +15,7 @@ import {
   renderEtcRule,
   settledFile,
 } from '../state/index.ts';
-import {
-  fsyncDirectory,
-  lstatIfExists,
-  mkdirDurable,
-  readTextIfExists,
-  unlinkDurable,
-  writeFileDurable,
-} from '../sys/index.ts';
+import { mkdirDurable, readTextIfExists, unlinkDurable, writeFileDurable } from '../sys/index.ts';
 import { mergeUci } from '../uci/index.ts';
 import type { Environment } from './environment.ts';
 import { etcPath, liveEtc, restorePath } from './etc-files.ts';
@@ -50,7 +43,7 @@ export function settleEtc(
     const etc = liveEtc(session);
     const conflicts = readConflicts(requireDeployment(session));
     const found = conflicts.find((conflict) => conflict.path === path);
-    if (found === undefined || lstatIfExists(join(etc, found.beside)) === undefined) {
+    if (found === undefined) {
       settleAhead(etc, decision, path);
       return { path: `/etc/${path}`, decision, when: 'next' };
     }
@@ -115,54 +108,68 @@ function settleAhead(etc: string, decision: EtcDecision, path: string): void {
   writeFileDurable(file, lines.map((line) => `${line}\n`).join(''));
 }
 
-function settleNow(
-  session: Session,
-  etc: string,
-  decision: EtcDecision,
-  { path, kind, beside }: EtcConflict,
-): void {
-  const live = readEtcTree(etc);
+function settleNow(session: Session, etc: string, decision: EtcDecision, conflict: EtcConflict): void {
+  const { path, kind, beside } = conflict;
+  const live = withLoser(session, readEtcTree(etc), conflict);
   // For a file of the release it is the admin's version that lies beside.
   const takesBeside = kind === 'release' ? decision === 'keep' : decision === 'accept';
   if (decision === 'merge') {
-    restorePath(etc, path, replaced(live, mergedBytes(session, live, { path, kind, beside })));
+    restorePath(etc, path, replaced(live, mergedBytes(session, live, conflict)));
   } else if (takesBeside) {
     restorePath(etc, path, aliased(live, path, beside));
   }
   unlinkDurable(join(etc, beside));
-  fsyncDirectory(etc);
+}
+
+/** The tree with the side that lost beside the file, should somebody have removed it: a new default is in /usr/etc too. */
+function withLoser(session: Session, live: EtcTree, { path, kind, beside }: EtcConflict): EtcTree {
+  if (kind === 'release' || live.nodes.has(beside)) return live;
+  const defaults = readEtcTree(join(requireDeployment(session).path, 'usr/etc'));
+  const node = defaults.nodes.get(path);
+  if (node === undefined) return live;
+  return {
+    ...live,
+    nodes: new Map([...live.nodes, [beside, node]]),
+    read: (wanted) => (wanted === beside ? defaults.read(path) : live.read(wanted)),
+  };
 }
 
 /** Both versions merged over the default that the previous deployment had. */
 function mergedBytes(session: Session, live: EtcTree, { path, kind, beside }: EtcConflict): Uint8Array {
   const [ours, theirs] = kind === 'release' ? [beside, path] : [path, beside];
   if (live.nodes.get(ours)?.kind !== 'file' || live.nodes.get(theirs)?.kind !== 'file')
-    throw cannotMerge(path);
+    throw cannotMerge(path, 'only two files can be merged');
   const base = oldDefault(session, path);
   if (path.startsWith('config/')) {
     const name = path.slice('config/'.length);
-    return mergeUci(base, live.read(ours), live.read(theirs), { package: name }).bytes;
+    const merged = mergeUci(base, live.read(ours), live.read(theirs), { package: name });
+    // What the merge of the upgrade could not settle is no more settled by merging again.
+    const open = merged.conflicts.map((conflict) => conflict.path);
+    if (open.length > 0) throw cannotMerge(path, `both changed ${open.join(', ')}`);
+    return merged.bytes;
   }
-  if (base === undefined) throw cannotMerge(path);
+  if (base === undefined) throw cannotMerge(path, 'the default that both began with is not known');
   const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
   const merged = mergeLines(text(base), text(live.read(ours)), text(live.read(theirs)));
-  if (merged === undefined) throw cannotMerge(path);
+  if (merged === undefined) throw cannotMerge(path, 'both changed the same lines');
   return Buffer.from(merged, 'latin1');
 }
 
+/** From the deployment that was followed: it stands behind the one that followed it. */
 function oldDefault(session: Session, path: string): Uint8Array | undefined {
   const current = requireDeployment(session);
-  for (const other of session.deployments) {
-    if (other.id === current.id || other.stateroot !== current.stateroot) continue;
-    const tree = readEtcTree(join(other.path, 'usr/etc'));
-    if (tree.nodes.get(path)?.kind === 'file') return tree.read(path);
-  }
-  return undefined;
+  const place = session.deployments.findIndex(({ id }) => id === current.id);
+  const { deployments } = session;
+  const others = [...deployments.slice(place + 1), ...deployments.slice(0, Math.max(0, place))];
+  const previous = others.find(({ stateroot }) => stateroot === current.stateroot);
+  if (previous === undefined) return undefined;
+  const tree = readEtcTree(join(previous.path, 'usr/etc'));
+  return tree.nodes.get(path)?.kind === 'file' ? tree.read(path) : undefined;
 }
 
-function cannotMerge(path: string): RefusedError {
-  return new RefusedError('ETC_TYPE_CONFLICT', `/etc/${path}: both changed the same lines`, {
-    hint: `edit /etc/${path}, then run 'opkg-ostree etc keep /etc/${path}'`,
+function cannotMerge(path: string, why: string): RefusedError {
+  return new RefusedError('ETC_CONFLICT', `/etc/${path}: ${why}`, {
+    hint: `edit /etc/${path}, then run 'opkg-ostree etc keep /etc/${path}'; 'etc accept' takes the new default whole`,
   });
 }
 
@@ -170,7 +177,15 @@ function cannotMerge(path: string): RefusedError {
 function aliased(tree: EtcTree, path: string, other: string): EtcTree {
   const node = tree.nodes.get(other);
   const mine = tree.nodes.get(path);
-  if (node === undefined) return tree;
+  if (node === undefined) {
+    throw new RefusedError(
+      'OSTREE_PATH_NOT_FOUND',
+      `the other version of /etc/${path} is gone: /etc/${other}`,
+      {
+        hint: "'opkg-ostree etc log' lists the recorded states of /etc; 'etc revert' takes a file from one",
+      },
+    );
+  }
   const merged = mine?.kind === 'file' && node.kind === 'file' ? { ...mine, size: node.size } : node;
   return { ...tree, nodes: new Map([...tree.nodes, [path, merged]]), read: () => tree.read(other) };
 }
