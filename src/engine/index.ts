@@ -51,6 +51,7 @@ export {
   viewJob,
   watchJob,
 } from './jobs/index.ts';
+export { keepStatus } from './kept-status.ts';
 export { overrideHold, overrideRemove, overrideReplace, overrideReset } from './override.ts';
 export type { Plan } from './plan.ts';
 export type { Where } from './session.ts';

@@ -2,6 +2,7 @@
 import { RefusedError, UsageError } from '../base/index.ts';
 import { type Deployment, Sysroot } from '../boot/index.ts';
 import type { Environment } from './environment.ts';
+import { forgetStatus } from './kept-status.ts';
 
 /** Which sysroot and stateroot a command means. */
 export interface Where {
@@ -33,7 +34,13 @@ export function withSession<T>(
   body: (session: Session) => Promise<T> | T,
 ): Promise<T> {
   const sysroot = Sysroot.open(where.sysroot);
-  return sysroot.withLock(() => body(openSession(where)), env);
+  return sysroot.withLock(async () => {
+    try {
+      return await body(openSession(where));
+    } finally {
+      forgetStatus();
+    }
+  }, env);
 }
 
 /** The merge deployment; DEPLOYMENT_NOT_FOUND where nothing is deployed yet. */

@@ -41,7 +41,7 @@ function write(takes: RpcMethod['takes'], run: (call: RpcCall) => Promise<RpcRep
 
 /** Starts a command as a job; a job that found the lock held is an error, and leaves no record. */
 async function start({ env, where }: RpcCall, kind: string, words: readonly string[]): Promise<RpcReply> {
-  const command = `opkg-ostree ${[kind, ...words.filter((word) => word !== '--')].join(' ')}`;
+  const command = `opkg-ostree ${[kind, ...shown(words)].join(' ')}`;
   const stateroot = where.stateroot === undefined ? [] : ['--stateroot', where.stateroot];
   const job = await engine.startJob(
     { ...env, command },
@@ -52,6 +52,14 @@ async function start({ env, where }: RpcCall, kind: string, words: readonly stri
     },
   );
   return { job: job.id, state: job.state, error: job.error };
+}
+
+/** The words that a person would have typed. */
+function shown(words: readonly string[]): string[] {
+  const plan = words.indexOf('--expect-plan');
+  return words.filter(
+    (word, index) => !['--', '--idempotent'].includes(word) && (plan < 0 || index < plan || index > plan + 1),
+  );
 }
 
 function planned({ args }: RpcCall): string[] {

@@ -17,7 +17,7 @@ const maxFiles = 500;
 const paging = { offset: 'count', limit: 'count' } as const;
 
 export const readingMethods: Readonly<Record<string, RpcMethod>> = {
-  status: { access: 'read', takes: {}, run: ({ where }) => statusReply(engine.readStatus(where)) },
+  status: { access: 'read', takes: {}, run: status },
   list: { access: 'read', takes: { what: 'text', filter: 'text', ...paging }, run: list },
   search: { access: 'read', takes: { query: 'text', ...paging }, run: search },
   info: { access: 'read', takes: { name: 'package' }, run: info },
@@ -32,6 +32,15 @@ export const readingMethods: Readonly<Record<string, RpcMethod>> = {
   history: { access: 'read', takes: { limit: 'count' }, run: history },
   etc: { access: 'read', takes: {}, run: etc },
 };
+
+/** The status, kept for the shim while nothing is at work. */
+function status({ env, where }: RpcCall): RpcReply {
+  const begun = env.now();
+  const found = engine.readStatus(where);
+  const reply = statusReply(found);
+  if (found.job === null) engine.keepStatus(where, JSON.stringify(reply), begun);
+  return reply;
+}
 
 /** What a change would do, by the engine's own dry run. */
 async function planOf({ env, where, args }: RpcCall): Promise<engine.Plan> {

@@ -1,12 +1,12 @@
 /** The state that a page was drawn from, as one word: a request that was made on another state is refused. */
-import { RefusedError, sha256 } from '../base/index.ts';
+import { RefusedError, sha256Hex } from '../base/index.ts';
 import { readStatus, type StatusDocument, type Where } from '../engine/index.ts';
 import type { RpcReply } from './method.ts';
 
 /** A word that changes whenever the deployments, their order or their marks do. */
 function serialOf(status: StatusDocument): string {
   const marks = status.deployments.map((one) => `${one.id} ${one.booted} ${one.pinned} ${one.staged}`);
-  return sha256(Buffer.from(marks.join('\n'))).slice(0, 16);
+  return sha256Hex(Buffer.from(marks.join('\n'))).slice(0, 16);
 }
 
 /** The status with its serial. */

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { SystemError } from '../base/index.ts';
 import { readTextIfExists } from './files.ts';
+import { environment } from './terminal.ts';
 
 /** A process by number and start time: numbers come again, the pair does not. */
 export interface ProcessIdentity {
@@ -79,6 +80,11 @@ export function rebootSoon(seconds: number): void {
     stdio: 'ignore',
   });
   child.unref();
+}
+
+/** The folder of what is known until the next restart: OPKG_OSTREE_RUN, or /var/run/opkg-ostree. */
+export function runFolder(): string {
+  return environment('OPKG_OSTREE_RUN') ?? '/var/run/opkg-ostree';
 }
 
 /** A name of `bytes` random bytes in hex. */

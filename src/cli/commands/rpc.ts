@@ -9,7 +9,7 @@ export function rpcCommands(program: Command, run: RunContext): void {
     program,
     run,
     'rpc <method>',
-    "Answer one call of the ubus object, its arguments as JSON on standard input; 'list' for the signatures",
+    "Answer one call of the ubus object, its arguments as JSON on standard input; 'signatures' for what each takes",
     (c) => c,
     rpc,
   );
@@ -19,7 +19,7 @@ export function rpcCommands(program: Command, run: RunContext): void {
 async function rpc({ args, env, sysroot, stateroot }: Call) {
   const [method = ''] = args;
   const reply =
-    method === 'list'
+    method === 'signatures'
       ? rpcSignatures()
       : await answerRpc(
           { ...env, onProgress: () => undefined, by: 'luci' },

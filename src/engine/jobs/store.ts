@@ -5,13 +5,13 @@
 import { join } from 'node:path/posix';
 import { RefusedError } from '../../base/index.ts';
 import {
-  environment,
   isAlive,
   mkdirp,
   readdirIfExists,
   readTextIfExists,
   removeTree,
   rename,
+  runFolder,
   unlinkIfExists,
   writeFile,
 } from '../../sys/index.ts';
@@ -24,9 +24,8 @@ const keptJobs = 20;
 /** Milliseconds after which a job that no runner took counts as lost. */
 const queueLimit = 30_000;
 
-/** The folder of all jobs; OPKG_OSTREE_RUN names another one than /var/run/opkg-ostree. */
 function jobsFolder(): string {
-  return join(environment('OPKG_OSTREE_RUN') ?? '/var/run/opkg-ostree', 'jobs');
+  return join(runFolder(), 'jobs');
 }
 
 function jobFolder(id: string): string {
