@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { errnoOf, readFile, readFileIfExists, statIfExists } from '../sys/index.ts';
 import { Chooser } from './choose.ts';
+import { inHashOrder } from './hash-order.ts';
 import { byteText, errnoText, type Messages, toPath } from './messages.ts';
 import { type ConfigurationFile, flags, type Package } from './model.ts';
 import type { Settings } from './options.ts';
@@ -136,11 +137,11 @@ export class Run {
     this.#owners.delete(this.#key(file));
   }
 
-  /** The paths that the package owns, absolute in the root, sorted. */
+  /** The paths that the package owns, absolute in the root, in the order of opkg's lists. */
   ownedBy(pkg: Package): string[] {
     const owned: string[] = [];
     for (const [path, owner] of this.#owners) if (owner === pkg) owned.push(path);
-    return owned.sort();
+    return inHashOrder(owned, (path) => path);
   }
 
   #key(file: string): string {

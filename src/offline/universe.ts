@@ -1,5 +1,6 @@
 /** All names and packages that one run of opkg knows, in opkg's own order. */
 import { compareVersions } from '../ipk/index.ts';
+import { inHashOrder } from './hash-order.ts';
 import { AbstractPackage, type Destination, flags, Package, type Source } from './model.ts';
 import {
   ensureProvides,
@@ -18,9 +19,6 @@ export interface Origin {
 
 /** What a load does with each package; where absent it is inserted. */
 export type Taker = (pkg: Package) => void;
-
-/** Buckets of opkg's table of names: its listings come in the order of this hash. */
-const buckets = 1024;
 
 /** The table of names. */
 export class Universe {
@@ -57,10 +55,7 @@ export class Universe {
 
   /** Every name in the order of opkg's hash table. */
   inOrder(): readonly AbstractPackage[] {
-    this.#ordered ??= [...this.#names.values()]
-      .map((entry) => [bucketOf(entry.name), entry] as const)
-      .sort(([a], [b]) => a - b)
-      .map(([, entry]) => entry);
+    this.#ordered ??= inHashOrder(this.#names.values(), ({ name }) => name);
     return this.#ordered;
   }
 
@@ -207,11 +202,4 @@ function mergeInto(pkg: Package, old: Package): void {
   pkg.providedByHand ||= old.providedByHand;
   for (const [name, value] of old.texts)
     if (name !== 'Tags' && !pkg.texts.has(name)) pkg.texts.set(name, value);
-}
-
-/** djb2 modulo the number of buckets, which needs only the lowest bits. */
-function bucketOf(name: string): number {
-  let hash = 5381;
-  for (let at = 0; at < name.length; at++) hash = (hash * 33 + name.charCodeAt(at)) % 0x1_0000_0000;
-  return hash % buckets;
 }

@@ -71,3 +71,8 @@ export function wholeEnvironment(): Record<string, string> {
   const entries = Object.entries(process.env);
   return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
+
+/** The current directory. */
+export function currentFolder(): string {
+  return process.cwd();
+}

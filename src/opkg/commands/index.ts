@@ -1,4 +1,5 @@
 /** opkg's commands: their names, what they need, what runs. */
+import { configure, download, flag, install, remove, update, upgrade } from './change.ts';
 import type { CommandBody } from './command.ts';
 import { compareVersionsCommand, info, printArchitecture } from './facts.ts';
 import { files, list, listChangedConffiles, listInstalled, listUpgradable, search } from './list.ts';
@@ -35,10 +36,21 @@ function reading(
   };
 }
 
+function writing(body: CommandBody, load: Load, needsArguments = true): Command {
+  return { body, load, skip: both, needsArguments, writes: true };
+}
+
 const withArguments = { needsArguments: true };
 const withDescriptions = { skip: source };
 
 const table: Readonly<Partial<Record<string, Command>>> = {
+  update: writing(update, 'database', false),
+  install: writing(install, 'nothing'),
+  upgrade: writing(upgrade, 'all'),
+  remove: writing(remove, 'database'),
+  configure: writing(configure, 'database', false),
+  flag: writing(flag, 'database'),
+  download: reading(download, 'all', withArguments),
   list: reading((call) => list(call, false), 'database', withDescriptions),
   find: reading((call) => list(call, true), 'all', { ...withDescriptions, needsArguments: true }),
   'list-installed': reading(listInstalled, 'database', withDescriptions),

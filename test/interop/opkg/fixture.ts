@@ -63,7 +63,7 @@ const mainPackages: readonly FixturePackage[] = [
   pkg('foreign', '1-1', { Architecture: 'mips' }),
   pkg('clash', '1-1', {}, { files: { 'usr/share/data/version': 'clash\n', 'usr/share/clash/x': 'x\n' } }),
   pkg('taker', '1-1', { Replaces: 'data' }, { files: { 'usr/share/data/version': 'taker\n' } }),
-  pkg('enemy', '1-1', { Conflicts: 'alone' }),
+  pkg('enemy', '1-1', { Conflicts: 'data (>= 1)' }),
   pkg('stand-in', '1-1', { Conflicts: 'alone', Replaces: 'alone', Provides: 'alone' }),
   pkg('essential', '1-1', { Essential: 'yes' }),
   pkg('fails', '1-1', {}, { scripts: { postinst: '#!/bin/sh\nexit 3\n' } }),
@@ -183,7 +183,7 @@ export function writeRoot(root: string, feeds: string): void {
   put('usr/lib/opkg/status', libcStatus);
   put('usr/lib/opkg/info/libc.list', '/lib/libc.so\n');
   put('usr/lib/opkg/info/libc.control', 'Package: libc\nVersion: 1.2-1\nArchitecture: x86_64\n');
-  put('usr/lib/opkg/info/busybox.list', '/bin/busybox\n/usr/bin/tool\n/etc/config/busybox\n');
+  put('usr/lib/opkg/info/busybox.list', '/bin/busybox\n/etc/config/busybox\n');
   put('lib/libc.so', 'libc\n');
   put('bin/busybox', 'busybox\n');
   put('etc/config/busybox', 'config busybox\n');
