@@ -20,8 +20,9 @@ export function resetGrubCount(sysroot: string): void {
   writeGrubEnv(sysroot, []);
 }
 
-/** Tells GRUB that the deployment was found good and need not be counted any longer. */
+/** Tells GRUB that the deployment was found good and need not be counted any longer; nothing where it never counted. */
 export function stopGrubCount(sysroot: string, deployment: string): void {
+  if (lstatIfExists(join(sysroot, 'boot', grubEnvironment)) === undefined) return;
   writeGrubEnv(sysroot, [`opkg_ostree_good=${deployment}`]);
 }
 

@@ -24,6 +24,8 @@ export interface FixtureOptions {
   readonly broken?: string;
   /** More files by path; an executable where the content begins with `#!`. */
   readonly files?: Readonly<Record<string, string>>;
+  /** More symlinks: path -> target. */
+  readonly links?: Readonly<Record<string, string>>;
   /** Paths to leave out. */
   readonly without?: readonly string[];
 }
@@ -70,6 +72,10 @@ export function writeFixtureRoot(dir: string, options: FixtureOptions): void {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
     writeFileSync(join(dir, path), content);
     if (content.startsWith('#!')) chmodSync(join(dir, path), 0o755);
+  }
+  for (const [path, target] of Object.entries(options.links ?? {})) {
+    mkdirSync(dirname(join(dir, path)), { recursive: true });
+    symlinkSync(target, join(dir, path));
   }
   if (options.kernel !== undefined) cpSync(options.kernel, join(dir, 'usr/lib/modules/fixture/vmlinuz'));
   for (const path of options.without ?? []) spawnSync('rm', ['-rf', join(dir, path)]);
