@@ -60,7 +60,7 @@ const newline = 0x0a;
 export function makeIndexTable(index: Uint8Array): IndexTable {
   const skipped: string[] = [];
   const note = (reason: string) => {
-    if (skipped.length < maxSkipped) skipped.push(printable(reason));
+    if (skipped.length < maxSkipped) skipped.push(printable(reason).replaceAll(/\s+/gu, ' '));
   };
   const read = entryReader({ name: '', url: '' }, { onSkipped: note });
   const found: { row: IndexRow; others: readonly PackageName[] }[] = [];

@@ -21,8 +21,14 @@ export interface IndexOptions {
   readonly onSkipped?: (reason: string) => void;
 }
 
-/** Limits of an index: OpenWrt's largest is 1 MiB, its largest entry 4 KiB. */
-const indexLimits = { total: 1 << 26, paragraph: 1 << 18, line: 1 << 16, entries: 500_000 } as const;
+/** Limits of an index: OpenWrt's largest is 1 MiB, its largest entry 4 KiB, and it has no entry that cannot be used. */
+const indexLimits = {
+  total: 1 << 26,
+  paragraph: 1 << 18,
+  line: 1 << 16,
+  entries: 500_000,
+  unusable: 10_000,
+} as const;
 
 /** Bytes of an uncompressed index. */
 export const maxIndexText = indexLimits.total;
@@ -93,6 +99,7 @@ class IndexParser {
   readonly #cache: RelationCache = new Map();
   #rest: Buffer = Buffer.alloc(0);
   #entries = 0;
+  #unusable = 0;
 
   constructor(feed: IndexFeed, options: IndexOptions) {
     this.#feed = feed;
@@ -148,6 +155,9 @@ class IndexParser {
       packages.push(this.#packageFrom((name) => fields[slots.get(name) ?? slots.size]));
     } catch (error) {
       if (!isOpkgOstreeError(error)) throw error;
+      // Each costs an error with its trace, and nothing that is mostly nonsense is a feed.
+      if (++this.#unusable > indexLimits.unusable)
+        throw tooLargeIndex(`of more than ${indexLimits.unusable} entries that cannot be used`);
       this.#options.onSkipped?.(error.message);
     }
   }

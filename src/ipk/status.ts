@@ -72,12 +72,15 @@ export interface PackageState {
   readonly state: string;
 }
 
+/** Packages of one database: all feeds of a release together have a tenth. */
+const maxEntries = 50_000;
+
 /** Every entry of the database, in its order, those that a failed install left behind too (see `isPresent`). */
 export function parseStatus(text: string): StatusEntry[] {
   const cache: RelationCache = new Map();
-  return parseParagraphs(text)
-    .filter((paragraph) => getField(paragraph, 'Package') !== undefined)
-    .map((paragraph) => entryFrom(paragraph, cache));
+  const named = parseParagraphs(text).filter((paragraph) => getField(paragraph, 'Package') !== undefined);
+  if (named.length > maxEntries) throw controlError(`the database has more than ${maxEntries} packages`);
+  return named.map((paragraph) => entryFrom(paragraph, cache));
 }
 
 /** True where the package's files are in the tree; false for what opkg only remembers. */
