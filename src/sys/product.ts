@@ -1,10 +1,12 @@
 import { join } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
+import { brotliDecompressSync } from 'node:zlib';
 import { type RelPath, toRelPath } from '../base/index.ts';
 import { lstat, readdirTyped, readFile, readText } from './files.ts';
 
 declare const __PRODUCT_VERSION__: string | undefined;
-declare const __PRODUCT_FILES__: readonly (readonly [string, number, string])[] | undefined;
+/** JSON of [path, mode, text] for each file, compressed, in base64. */
+declare const __PRODUCT_FILES__: string | undefined;
 
 /** A file that the product puts into every base, as it stands below `files/`. */
 export interface ProductFile {
@@ -29,12 +31,12 @@ export function productVersion(): string {
  * `packaging/files.json` gives to no other package.
  */
 export function productFiles(): ReadonlyMap<RelPath, ProductFile> {
-  if (typeof __PRODUCT_FILES__ === 'object') {
+  if (typeof __PRODUCT_FILES__ === 'string') {
+    const text = brotliDecompressSync(Buffer.from(__PRODUCT_FILES__, 'base64')).toString();
+    // The build put it there: it has this shape.
+    const built = JSON.parse(text) as readonly (readonly [string, number, string])[];
     return new Map(
-      __PRODUCT_FILES__.map(([path, mode, content]) => [
-        toRelPath(path),
-        { mode, content: Buffer.from(content, 'base64') },
-      ]),
+      built.map(([path, mode, content]) => [toRelPath(path), { mode, content: Buffer.from(content) }]),
     );
   }
   const files = new Map<RelPath, ProductFile>();
