@@ -28,12 +28,13 @@ export function planEtc(trees: EtcSides): EtcPlan {
   placeServices(run);
   carryBesides(run);
   run.placeBesides();
+  run.conflicts.sort((a, b) => compareBytes(a.path, b.path));
   placeRecord(run);
   for (const { file, note } of ids.clashes) run.note(file, 'id-conflict', note);
   const local = etcDifference(trees.base, trees.live);
   return {
     entries: run.entries.sort((a, b) => compareBytes(a.path, b.path)),
-    conflicts: run.conflicts.sort((a, b) => compareBytes(a.path, b.path)),
+    conflicts: run.conflicts,
     result: run.result,
     modified: local.modified.length,
     removed: local.removed.length,
@@ -241,8 +242,8 @@ function carryBesides(run: EtcRun): void {
     if (owner === undefined || base.nodes.has(path) || target.nodes.has(path) || fresh.has(owner)) continue;
     const kept = run.result.get(owner);
     const isMine = kept !== undefined && !(kept.kind === 'file' && kept.content.from === 'target');
-    const parent = path.slice(0, path.lastIndexOf('/'));
-    const placed = parent === '' || run.result.get(parent)?.kind === 'dir';
+    const slash = path.lastIndexOf('/');
+    const placed = slash < 0 || run.result.get(path.slice(0, slash))?.kind === 'dir';
     const known = record.find((conflict) => conflict.beside === path);
     if (!placed || (!isMine && known?.kind !== 'release')) continue;
     run.take('live', path);
