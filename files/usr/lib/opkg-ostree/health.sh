@@ -182,7 +182,7 @@ give_up() {
 	if ! back=$(other_deployment "$BOOTED"); then
 		return_to_stock "$BOOTED" "$1" || { log "$1; there is no other deployment to go back to"; return 1; }
 		log "$1: going back to the system before the conversion"
-		/sbin/reboot
+		restart_machine
 		return 0
 	fi
 	GOOD=$back BAD=$BOOTED REASON=$1 PENDING='' TRIES='' CONFIRM=''
