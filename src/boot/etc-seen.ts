@@ -3,14 +3,18 @@
  * merge are found by it. docs/formats/etc-merge.md has the format.
  */
 import { join } from 'node:path/posix';
-import { readEtcTree } from '../state/index.ts';
-import { mkdirDurable, unlinkDurable, writeFileDurable } from '../sys/index.ts';
+import { type EtcNode, readEtcTree } from '../state/index.ts';
+import { lstatIfExists, mkdirDurable, readFile, unlinkDurable, writeFileDurable } from '../sys/index.ts';
 import { type Deployment, type DeploymentItem, deploymentName } from './deployment.ts';
 import { etcOf } from './etc-history.ts';
 
 const seenName = 'ostree/opkg-ostree/etc-seen';
+/** Merged by line, which takes the lines of then: copies are in a folder beside the record. */
+const accountFiles = ['passwd', 'group', 'shadow', 'gshadow'];
+/** Larger ones are merged as if nothing of then were known. */
+const maxAccountBytes = 1024 * 1024;
 
-/** The record's text: `from` and `to`, then a line for each file and symlink. Names that would break a line are left out. */
+/** The record's text: `from` and `to`, then a line for each file, symlink and folder. */
 export function renderEtcSeen(
   from: Pick<DeploymentItem, 'stateroot' | 'checksum' | 'serial'>,
   to: typeof from,
@@ -18,12 +22,35 @@ export function renderEtcSeen(
 ): string {
   const tree = readEtcTree(etc);
   const lines = [...tree.nodes].flatMap(([path, node]) => {
-    if (/[\t\n\\]/u.test(path + (node.target ?? ''))) return [];
-    if (node.kind === 'file') return [`${tree.digest(path)}\t./${path}\n`];
-    return node.kind === 'symlink' ? [`-> ${node.target ?? ''}\t./${path}\n`] : [];
+    const key = keyOf(node, () => tree.digest(path));
+    return key === undefined ? [] : [`${key}\t./${escaped(path)}\n`];
   });
   const name = (item: typeof from) => `${item.stateroot}/deploy/${deploymentName(item)}`;
-  return `format 1\nfrom ${name(from)}\nto ${name(to)}\n${lines.join('')}`;
+  return `format 2\nfrom ${name(from)}\nto ${name(to)}\n${lines.join('')}`;
+}
+
+function keyOf(node: EtcNode, digest: () => string): string | undefined {
+  const attributes = `${modeLetters(node.mode)} ${node.uid} ${node.gid}`;
+  if (node.kind === 'file') return `f ${digest()} ${attributes}`;
+  if (node.kind === 'dir') return `d ${attributes}`;
+  return node.kind === 'symlink' ? `l ${escaped(node.target ?? '')}` : undefined;
+}
+
+/** As `ls -l` writes permission bits: BusyBox of a router has no other program that tells them. */
+function modeLetters(mode: number): string {
+  const letters = [...'rwxrwxrwx'].map((letter, index) => ((mode >> (8 - index)) & 1 ? letter : '-'));
+  for (const [bit, index, letter] of [
+    [0o4000, 2, 's'],
+    [0o2000, 5, 's'],
+    [0o1000, 8, 't'],
+  ] as const) {
+    if ((mode & bit) !== 0) letters[index] = letters[index] === 'x' ? letter : letter.toUpperCase();
+  }
+  return letters.join('');
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n');
 }
 
 /** Writes the record where the merge came from the running system; elsewhere nobody edits, and an old record goes. */
@@ -34,5 +61,15 @@ export function noteEtcSeen(sysroot: string, from: Deployment | undefined, to: D
     return;
   }
   mkdirDurable(join(sysroot, 'ostree/opkg-ostree'));
+  noteAccounts(`${path}.d`, etcOf(from));
   writeFileDurable(path, renderEtcSeen(from, to, etcOf(from)), { mode: 0o600 });
+}
+
+function noteAccounts(folder: string, etc: string): void {
+  mkdirDurable(folder, 0o700);
+  for (const name of accountFiles) {
+    const stats = lstatIfExists(join(etc, name));
+    if (stats?.isFile() !== true || stats.size > maxAccountBytes) unlinkDurable(join(folder, name));
+    else writeFileDurable(join(folder, name), readFile(join(etc, name)), { mode: 0o600 });
+  }
 }

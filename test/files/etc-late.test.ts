@@ -91,7 +91,7 @@ describe.skipIf(busybox === undefined)(
       expect(ended.stderr).toBe('');
       expect(text('config/a')).toBe('a2\n');
       expect(text('config/merged')).toBe('late\n');
-      expect(text('opkg-ostree/new/config/merged.opkg-ostree-new')).toBe('mine and theirs\n');
+      expect(text('config/merged.opkg-ostree-new')).toBe('mine and theirs\n');
       expect(text('with space')).toBe('y\n');
       expect(text('added/deep/file')).toBe('n\n');
       expect(fs.existsSync(join(next, 'gone'))).toBe(false);

@@ -1,8 +1,10 @@
-# shellcheck shell=dash disable=SC2086
+# shellcheck shell=dash disable=SC2086,SC2016
 # Edits to /etc between a switch and the restart: brought into the deployment that starts next. Without Node, whole files.
 #
-# The switch wrote what it saw: ostree/opkg-ostree/etc-seen, `from` and `to` (deployments), then for each file and link of the
-# old /etc a line `<SHA-256 or -> target> TAB ./path`. Needs boot.sh; SYSROOT and BB are set. docs/formats/etc-merge.md
+# The switch wrote what it saw: ostree/opkg-ostree/etc-seen, `from` and `to` (deployments), then a line for each path of the old
+# /etc, `<key> TAB ./<path>`. Needs boot.sh; LIB, SYSROOT and BB are set. docs/formats/etc-merge.md has the keys and the rules.
+
+. "$LIB/etc-late-apply.sh"
 
 TAB=$(printf '\t')
 
@@ -15,7 +17,7 @@ late_read() {
 		case "$key" in
 		from) FROM=$value ;;
 		to) TO=$value ;;
-		format) [ "$value" = 1 ] || return 1 ;;
+		format) [ "$value" = 2 ] || return 1 ;;
 		*) break ;;
 		esac
 	done <"$SEEN"
@@ -24,44 +26,98 @@ late_read() {
 	[ -d "$OLD" ] && [ -d "$NEW" ]
 }
 
-# A line for each file and link of /etc at $1.
+# A name with anything but printable ASCII, or with a backslash: ls shows a question mark, a line of a list would break.
+LATE_ODD='.*[^] -[^-~].*'
+
+# Prints $1 as the record has it.
+late_escape() {
+	case "$1" in
+	*[\\$TAB]* | *'
+'*) printf '%s_' "$1" | $BB awk 'BEGIN { RS = "\001" } { sub(/_$/, ""); gsub(/\\/, "\\\\"); gsub(/\t/, "\\t"); gsub(/\n/, "\\n"); printf "%s", $0 }' ;;
+	*) printf '%s' "$1" ;;
+	esac
+}
+
+# Sets NAME to what late_escape was given.
+late_unescape() {
+	NAME=$1
+	case "$1" in *\\*) NAME=$(printf '%b_' "$1") NAME=${NAME%_} ;; esac
+}
+
+# A line for each path of /etc at $1: the usual names in three passes, the odd ones and the links one by one.
 late_list() {
 	local path
 	(
 		cd "$1" || exit 1
-		$BB find . -type f -print0 | $BB xargs -0 -r sha256sum | $BB sed "s/^\(.\{64\}\)  /\1$TAB/"
-		$BB find . -type l | while IFS= read -r path; do
-			echo "-> $($BB readlink "$path")$TAB$path"
+		{
+			LC_ALL=C $BB find . ! -regex "$LATE_ODD" -type f -print0 | $BB xargs -0 -r sha256sum
+			LC_ALL=C $BB find . ! -regex "$LATE_ODD" \( -type f -o -type d \) -print0 | $BB xargs -0 -r ls -lnd
+		} | $BB awk '
+			/^[0-9a-f]+  \.\// { sum[substr($0, 67)] = substr($0, 1, 64); next }
+			{
+				at = index($0, " ./")
+				if (at == 0) next
+				path = substr($0, at + 1)
+				attributes = substr($1, 2, 9) " " $3 " " $4
+				if (substr($1, 1, 1) == "d") print "d " attributes "\t" path
+				else if (path in sum) print "f " sum[path] " " attributes "\t" path
+			}
+		'
+		LC_ALL=C $BB find . ! -regex "$LATE_ODD" -type l | while IFS= read -r path; do late_line "$path"; done
+		# Odd names have no line of their own here: they come escaped from a shell of their own.
+		LC_ALL=C $BB find . -regex "$LATE_ODD" \( -type f -o -type d -o -type l \) -exec sh -c "$LATE_PRINT" _ {} \; | while IFS= read -r path; do
+			late_unescape "$path"
+			late_line "$NAME"
 		done
 	)
 }
 
-# What changed in the old /etc since it was seen: `C ./path` or `D ./path`. $1 is the list of now.
+LATE_PRINT='printf "%s_" "$1" | awk '\''BEGIN { RS = "\001" } { sub(/_$/, ""); gsub(/\\/, "\\\\"); gsub(/\t/, "\\t"); gsub(/\n/, "\\n"); print }'\'''
+
+# The line of one path of the working directory.
+late_line() {
+	late_node . "${1#./}"
+	[ "$KEY" = - ] || printf '%s\t./%s\n' "$KEY" "$(late_escape "${1#./}")"
+}
+
+# What changed in the old /etc since it was seen, $1 being the list of now, in the order in which it can be done again: what
+# went, folders from the inside out; what came, folders from the outside in. `<order> TAB <key then or -> TAB <key now or -> TAB <path>`
 late_changes() {
 	$BB awk -F '\t' '
+		function depth(path) { return gsub("/", "/", path) }
+		function order(was, is, path) {
+			if (is == "-") return was ~ /^d / ? "1" 999 - depth(path) : "0"
+			return is ~ /^d / ? "2" 100 + depth(path) : "3"
+		}
+		function change(was, is, path) {
+			if (was != is) print order(was, is, path) "\t" was "\t" is "\t" substr(path, 3)
+		}
 		FNR == NR { if (NF == 2) seen[$2] = $1; next }
-		{ now[$2] = 1; if (!($2 in seen) || seen[$2] != $1) print "C " $2 }
-		END { for (path in seen) if (!(path in now)) print "D " path }
-	' "$SEEN" "$1"
+		{ now[$2] = 1; change($2 in seen ? seen[$2] : "-", $1, $2) }
+		END { for (path in seen) if (!(path in now)) change(seen[path], "-", path) }
+	' "$SEEN" "$1" | LC_ALL=C $BB sort
+}
+
+# What belongs to one deployment, or is being written.
+late_is_own() {
+	case "$1" in opkg-ostree/conflicts.json | .late | .late.text | .updated) return 0 ;; esac
+	return 1
 }
 
 # Brings the edits over, then remembers them as seen, so that a second run does nothing.
 late_merge() {
-	local now="$SYSROOT/$STATE_DIR/etc-now" change path
+	local now="$SYSROOT/$STATE_DIR/etc-now" order was is path
 	late_read || return 0
 	[ "$(first_deployment)" = "$TO" ] || return 0
 	late_list "$OLD" >"$now" || return 1
-	late_changes "$now" | while read -r change path; do
-		path=${path#./}
-		case "$path" in
-		opkg-ostree/conflicts.json | *.opkg-ostree-late) continue ;;
-		rc.d/*) late_service "$change" "$path" ;;
-		passwd | group | shadow | gshadow) late_accounts "$change" "$path" ;;
-		*) late_file "$change" "$path" ;;
-		esac && echo "late edit of /etc/$path is in $TO"
+	late_changes "$now" | while IFS="$TAB" read -r order was is path; do
+		late_unescape "$path"
+		late_is_own "$NAME" || late_path "$was" "$is" "$NAME"
 	done
+	# The edits first: a record that knows them is no use without them.
+	$BB sync
 	{
-		echo "format 1"
+		echo "format 2"
 		echo "from $FROM"
 		echo "to $TO"
 		$BB cat "$now"
@@ -70,88 +126,17 @@ late_merge() {
 	$BB sync
 }
 
-# What line the record has for $1.
-late_seen() {
-	$BB awk -F '\t' -v path="./$1" '$2 == path { print $1; exit }' "$SEEN"
-}
-
-# The same of a file or link at $1/$2 now.
-late_key() {
-	if [ -L "$1/$2" ]; then
-		echo "-> $($BB readlink "$1/$2")"
-	elif [ -f "$1/$2" ]; then
-		$BB sha256sum "$1/$2" | $BB sed 's/^\(.\{64\}\).*/\1/'
-	fi
-}
-
-# Puts the old deployment's $1 in the place of the new one's, by a rename.
-late_copy() {
-	local folder="$NEW/$1"
-	folder=${folder%/*}
-	[ -d "$folder" ] || $BB mkdir -p "$folder" || return 1
-	$BB rm -f "$NEW/.late" && $BB cp -a "$OLD/$1" "$NEW/.late" && $BB mv -f "$NEW/.late" "$NEW/$1"
-}
-
-late_file() {
-	local there keep
-	[ -d "$NEW/$2" ] && [ ! -L "$NEW/$2" ] && return 1
-	there=$(late_key "$NEW" "$2")
-	if [ "$1" = D ]; then
-		# A file that the merge changed is not the one that was deleted.
-		[ "$there" = "$(late_seen "$2")" ] && $BB rm -f "$NEW/$2"
-		return
-	fi
-	[ "$there" = "$(late_key "$OLD" "$2")" ] && return 1
-	if [ -n "$there" ] && [ "$there" != "$(late_seen "$2")" ]; then
-		keep="$NEW/opkg-ostree/new/$2.opkg-ostree-new"
-		$BB mkdir -p "${keep%/*}" && $BB chmod 700 "$NEW/opkg-ostree/new" && $BB cp -a "$NEW/$2" "$keep"
-	fi
-	late_copy "$2"
-}
-
-# Enabled or disabled: the number in the link's name is the new deployment's own.
-late_service() {
-	local name=${2#rc.d/} kind service link found=
-	kind=${name%"${name#?}"}
-	service=${name#?}
-	service=${service#"${service%%[!0-9]*}"}
-	[ -n "$service" ] || return 1
-	for link in "$OLD/rc.d/$kind"[0-9]*"$service"; do
-		late_is_link "$link" && found=1
-	done
-	if [ "$1" = D ]; then
-		[ -z "$found" ] || return 1
-		for link in "$NEW/rc.d/$kind"[0-9]*"$service"; do
-			late_is_link "$link" && $BB rm -f "$link"
-		done
-		return 0
-	fi
-	for link in "$NEW/rc.d/$kind"[0-9]*"$service"; do
-		late_is_link "$link" && return 1
-	done
-	[ -f "$NEW/init.d/$service" ] && late_copy "$2"
-}
-
-# Whether $1 is a link of `service`: its kind, a number, and that name. Of the caller: kind, service.
-late_is_link() {
-	local rest=${1##*/$kind}
-	[ -L "$1" ] && [ "${rest#"${rest%%[!0-9]*}"}" = "$service" ]
-}
-
-# The lines of today, with those of names that only the new deployment has.
-late_accounts() {
-	[ "$1" = C ] && [ -f "$NEW/$2" ] || return 1
-	$BB rm -f "$NEW/.late" && $BB cp -a "$OLD/$2" "$NEW/.late" || return 1
-	$BB awk -F : 'FNR == NR { have[$1] = 1; print; next } !($1 in have)' "$OLD/$2" "$NEW/$2" >"$NEW/.late.text" &&
-		$BB cat "$NEW/.late.text" >"$NEW/.late" && $BB rm -f "$NEW/.late.text" && $BB mv -f "$NEW/.late" "$NEW/$2"
-}
-
 # For `health`: edits that a power cut left behind in the deployment that ran before. $1 is the one that runs.
 late_check() {
-	local now=/tmp/opkg-ostree-etc-now left
+	local now=/tmp/opkg-ostree-etc-now left order was is path
 	late_read && [ "$TO" = "$1" ] || return 77
 	late_list "$OLD" >"$now" || return 77
-	left=$(late_changes "$now" | $BB sed 's/^. \.\//\/etc\//' | $BB sort | $BB tr '\n' ' ')
+	left=$(late_changes "$now" | while IFS="$TAB" read -r order was is path; do
+		late_unescape "$path"
+		if late_is_own "$NAME"; then continue; fi
+		late_node "$NEW" "$NAME"
+		[ "$KEY" = "$is" ] || printf '/etc/%s\n' "$path"
+	done | $BB sort | $BB tr '\n' ' ')
 	$BB rm -f "$now"
 	[ -n "$left" ] || { echo 'every edit is here'; return 0; }
 	echo "edits that were not merged, in $OLD: $left"
