@@ -2,13 +2,9 @@
  * The one way through for everything that makes a deployment: resolve, stage, finish (docs/architecture.md). An
  * operation says which wish, base and feeds it wants; this file does the rest.
  */
-import { type Checksum, checkpoint, RefusedError, throwIfAborted } from '../base/index.ts';
+import { type Checksum, checkpoint, throwIfAborted } from '../base/index.ts';
 import {
-  bootChecksum,
-  bootSpaceFor,
-  commitTree,
   deploymentId,
-  findKernel,
   finishDeployment,
   holdStaged,
   type Origin,
@@ -24,23 +20,16 @@ import { type EtcSummary, summarizeEtc } from './etc-summary.ts';
 import { etcFigures, uciWarnings } from './etc-view.ts';
 import type { FeedSnapshot } from './feed-snapshot.ts';
 import { readHistory, type ScriptReport } from './history.ts';
-import { readTreeState, type TreeState } from './installed.ts';
-import {
-  downloadPackages,
-  dropDownloads,
-  importAll,
-  knownPackage,
-  type LocalFile,
-  localPackages,
-  type Obtained,
-} from './obtain.ts';
+import type { TreeState } from './installed.ts';
+import { downloadPackages, dropDownloads, importAll, type LocalFile, type Obtained } from './obtain.ts';
 import { isEmptyPlan, type Plan } from './plan.ts';
 import { recorded, recordingRefusal } from './record.ts';
-import { type Resolution, resolve } from './resolve.ts';
+import type { Resolution } from './resolve.ts';
+import { changesOf, lookAhead, requirePlan, resolveTarget, wishNotes } from './resolve-target.ts';
 import { tidyUp } from './retention.ts';
 import { type Session, type Where, withSession } from './session.ts';
+import { requireSpace } from './space.ts';
 import { findGivenUp, givenUpNotes, refuseGivenUp } from './verdicts.ts';
-import { listChanges, type WishChange } from './wish-change.ts';
 
 /** What every command that makes a deployment can be asked for. */
 export interface ChangeOptions {
@@ -109,22 +98,27 @@ export function change(
     const target = await refusing(() => aim(session));
     throwIfAborted(env.signal);
     const { resolution, base } = await refusing(() => resolveTarget(session, target));
-    const plan = options.dryRun
-      ? { ...resolution.plan, etc: etcFigures(session, target.base) }
-      : resolution.plan;
+    const looked = await lookAhead(session, target, resolution, options, env);
+    const plan = options.dryRun ? { ...looked.plan, etc: etcFigures(session, target.base) } : looked.plan;
     const varDir = session.sysroot.varPath(session.stateroot);
     const givenUp = findGivenUp(session.sysroot.path, readHistory(varDir), plan.basis.inputs);
     const result = (outcome: ChangeResult['outcome']): ChangeResult => ({
       outcome,
       plan,
       deployment: null,
-      notes: [...wishNotes(target.origin, resolution), ...uciWarnings(session), ...givenUpNotes(givenUp)],
+      notes: [
+        ...wishNotes(target.origin, resolution),
+        ...looked.notes,
+        ...uciWarnings(session),
+        ...givenUpNotes(givenUp),
+      ],
       etc: null,
       historyId: null,
     });
     if (isUnchanged(session, target, resolution)) return result('unchanged');
     if (options.dryRun) return result('planned');
     requirePlan(plan, options.expectPlan);
+    await refusing(() => requireSpace(repo, plan));
     if (options.refuseGivenUp === true) refuseGivenUp(givenUp);
     return recorded(env, session, plan, changesOf(session, target, resolution), async () => {
       const obtained = await downloadPackages(
@@ -177,69 +171,6 @@ export function change(
       };
     });
   });
-}
-
-/** What the history remembers of the change, for `undo`. */
-function changesOf({ merge }: Session, target: Target, { origin, plan }: Resolution): WishChange {
-  const before = merge?.origin;
-  const [from, to] = [before?.refspec ?? null, origin.refspec ?? null];
-  const snapshot = before?.feeds.snapshot;
-  return {
-    lists: listChanges(before, origin),
-    ...(from === to ? {} : { branch: { from, to } }),
-    ...(plan.base.from === plan.base.to ? {} : { base: { from: plan.base.from, to: plan.base.to } }),
-    ...(snapshot === undefined || snapshot === origin.feeds.snapshot ? {} : { feeds: snapshot }),
-    ...(target.kargs === undefined ? {} : { kargs: { from: merge?.kargs ?? [], to: target.kargs } }),
-  };
-}
-
-/** STALE_PLAN where another plan was agreed to. */
-function requirePlan(plan: Plan, expected: string | undefined): void {
-  if (expected === undefined || plan.id === expected) return;
-  throw new RefusedError('STALE_PLAN', 'the plan is no longer the one that was agreed to', {
-    hint: 'the feeds or the deployments have changed: look at the plan again',
-    details: { expected, found: plan.id },
-  });
-}
-
-function resolveTarget(session: Session, target: Target): { resolution: Resolution; base: TreeState } {
-  const { repo } = session.sysroot;
-  const base = readTreeState(repo, target.base);
-  if (base.layer !== undefined) {
-    throw new RefusedError('NOT_BOOTABLE', `${target.base.slice(0, 12)} is a layered commit, not a base`, {
-      hint: `its base is ${base.base}`,
-    });
-  }
-  const { merge } = session;
-  const resolution = resolve({
-    origin: target.origin,
-    base,
-    baseVersion: versionOf(session, target.base),
-    current:
-      merge === undefined
-        ? undefined
-        : { id: merge.id, tree: readTreeState(repo, merge.checksum), origin: merge.origin },
-    feeds: target.feeds,
-    local: localPackages(repo, base, target.origin, target.files),
-    architectures: target.architectures,
-    known: (candidate) => knownPackage(repo, candidate),
-    bootBytes: bootBytes(session, target.base),
-    skipBroken: target.skipBroken ?? false,
-    wanted: target.wanted ?? new Set(),
-    forceCritical: target.forceCritical ?? false,
-  });
-  return { resolution, base };
-}
-
-/** The bytes of a base's kernel that /boot lacks; NOT_BOOTABLE for a commit without one. */
-function bootBytes({ sysroot, stateroot }: Session, base: Checksum): number {
-  const tree = commitTree(sysroot.repo, base);
-  const layout = findKernel(tree);
-  return bootSpaceFor(sysroot.path, stateroot, bootChecksum(tree, layout), layout).needed;
-}
-
-function versionOf(session: Session, commit: Checksum): string | undefined {
-  return dictString(session.sysroot.repo.loadCommit(commit).metadata, 'version');
 }
 
 /** True when the deployment that would come out is the one that boots next already. */
@@ -304,20 +235,6 @@ function stageTarget(
     },
     env,
   );
-}
-
-function wishNotes(before: Origin, { solution, suspended, origin }: Resolution): string[] {
-  const back = before.suspended.filter((name) => !origin.suspended.includes(name));
-  const asked = new Set([...origin.requested, ...origin.requestedLocal.map(({ name }) => name)]);
-  return [
-    ...suspended.map(({ name, text }) => `${name} is set aside until it can be had: ${text}`),
-    ...back.filter((name) => asked.has(name)).map((name) => `${name} can be had again`),
-    ...solution.inactive
-      .filter((name) => !before.inactive.includes(name))
-      .map((name) => `${name} is in the base already: the request waits in case a later base drops it`),
-    ...solution.inactiveOverrides.map((name) => `the base has no ${name}: its override waits`),
-    ...solution.unmetRecommends.map(({ by, wanted }) => `${by} recommends ${wanted}, which cannot be had`),
-  ];
 }
 
 function scriptNotes(layered: LayeredCommit | undefined): string[] {

@@ -1,5 +1,6 @@
 export { maxConfirmSeconds } from '../boot/index.ts';
 export type { EtcConflict } from '../state/index.ts';
+export { applyManifest, exportManifest } from './apply.ts';
 export {
   type ListKind,
   listPackages,
@@ -21,6 +22,7 @@ export {
   undeploy,
 } from './deployments.ts';
 export { diffRevisions } from './diff.ts';
+export { examine, type Finding } from './doctor/index.ts';
 export type {
   DeploymentDocument,
   DiffDocument,
@@ -52,6 +54,13 @@ export {
   watchJob,
 } from './jobs/index.ts';
 export { keepStatus } from './kept-status.ts';
+export {
+  type DeployedSystem,
+  deployedSystem,
+  exportLists,
+  type OpkgChange,
+  opkgChange,
+} from './opkg-change.ts';
 export { overrideHold, overrideRemove, overrideReplace, overrideReset } from './override.ts';
 export type { Plan } from './plan.ts';
 export type { Where } from './session.ts';

@@ -40,7 +40,11 @@ export function downloadFolder(repo: Repository): string {
 export function knownPackage(repo: Repository, candidate: AvailablePackage): KnownPackage | undefined {
   const found = findCommit(repo, candidate);
   if (found === undefined) return undefined;
-  return { scripts: classifyScripts(found.scripts).scriptClass, services: enabledServices(repo, found) };
+  return {
+    scripts: classifyScripts(found.scripts).scriptClass,
+    services: enabledServices(repo, found),
+    cached: true,
+  };
 }
 
 /** A package file on disk, as its control part describes it; `origin` holds its path. */

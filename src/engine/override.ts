@@ -81,7 +81,11 @@ export function overrideHold(env: Environment, where: Where, request: RiskyReque
 }
 
 /** The installed package, pinned. One of the base goes into the cache, so that it can outlive its base. */
-async function presentPackage(session: Session, name: PackageName, dryRun: boolean): Promise<LocalPackage> {
+export async function presentPackage(
+  session: Session,
+  name: PackageName,
+  dryRun: boolean,
+): Promise<LocalPackage> {
   const { repo } = session.sysroot;
   const tree = readTreeState(repo, requireDeployment(session).checksum);
   const member = tree.layer?.packages.find((entry) => entry.name === name);

@@ -32,7 +32,12 @@ export interface Plan {
   readonly replace: readonly { readonly name: string; readonly from: string; readonly to: string }[];
   readonly inactive: readonly PackageName[];
   readonly suspended: readonly string[];
-  readonly services: { readonly enable: readonly string[]; readonly disable: readonly string[] };
+  readonly services: {
+    readonly enable: readonly string[];
+    readonly disable: readonly string[];
+    /** Packages that have not been looked into: whether they bring services shows when they are downloaded. */
+    readonly unknown: readonly string[];
+  };
   readonly 'download-bytes': number;
   readonly 'flash-bytes': number;
   readonly 'boot-bytes': number;

@@ -6,6 +6,7 @@ import type { AvailablePackage, Solution, SolvedPackage } from '../packages/inde
 import type { FeedSnapshot } from './feed-snapshot.ts';
 import type { TreeState } from './installed.ts';
 import type { Plan, PlannedInstall, ScriptClass } from './plan.ts';
+import type { PresentServices } from './present-services.ts';
 import { solveWish } from './solve-wish.ts';
 
 export interface ResolveInput {
@@ -21,6 +22,10 @@ export interface ResolveInput {
   readonly architectures: ReadonlyMap<string, number>;
   /** What is known of a package without downloading it. */
   readonly known: (candidate: AvailablePackage) => KnownPackage | undefined;
+  /** What a checkout of the tree takes besides its files, which are links: folders, and a copy of `/etc`. */
+  readonly checkoutBytes: number;
+  /** The services of the present deployment. */
+  readonly services: PresentServices;
   /** What the base's kernel takes on /boot, where it is not there yet. */
   readonly bootBytes: number;
   /** Set requests aside that cannot be met instead of refusing. */
@@ -31,11 +36,13 @@ export interface ResolveInput {
   readonly forceCritical: boolean;
 }
 
-/** A package that is in the cache already. */
+/** What is known of a package beyond its record. */
 export interface KnownPackage {
   readonly scripts: ScriptClass;
-  /** The services that its init scripts enable. */
-  readonly services: readonly string[];
+  /** The services that its init scripts enable; undefined where only its control data has been looked at. */
+  readonly services: readonly string[] | undefined;
+  /** True for one in the cache; else it was looked into for the plan, and has to be imported yet. */
+  readonly cached: boolean;
 }
 
 export interface Resolution {
@@ -45,6 +52,8 @@ export interface Resolution {
   /** What is left out, and why. */
   readonly suspended: readonly { readonly name: PackageName; readonly text: string }[];
   readonly plan: Plan;
+  /** What it was made from: `planOf` makes the plan again when more is known. */
+  readonly input: ResolveInput;
 }
 
 /** Meets the wish; RefusedError with every blocker in its details where that cannot be. */
@@ -56,10 +65,11 @@ export function resolve(input: ResolveInput): Resolution {
     suspended: suspended.map(({ name }) => name),
     feeds: { snapshot: input.feeds?.id ?? input.origin.feeds.snapshot },
   };
-  return { origin, solution, suspended, plan: planOf(input, origin, solution) };
+  return { origin, solution, suspended, plan: planOf(input, origin, solution), input };
 }
 
-function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
+/** The plan of a solution with what is known of its packages. */
+export function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
   const before = new Map<string, LayerMember>(
     input.current?.tree.layer?.packages.map((entry) => [entry.name, entry]),
   );
@@ -67,7 +77,7 @@ function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
   const added = solution.install.filter(
     ({ package: wanted }) => before.get(wanted.name)?.sha256 !== wanted.sha256,
   );
-  const fresh = added.filter(({ package: wanted }) => input.known(wanted) === undefined);
+  const fresh = added.filter(({ package: wanted }) => input.known(wanted)?.cached !== true);
   const install = added.map((entry) => plannedInstall(input, entry));
   const current = input.current;
   const present: ReadonlyMap<string, { readonly version: string }> = current?.tree.installed ?? new Map();
@@ -103,12 +113,16 @@ function planOf(input: ResolveInput, origin: Origin, solution: Solution): Plan {
     suspended: origin.suspended,
     services: servicesOf(
       input,
-      added.map((entry) => entry.package),
+      solution.install.map((entry) => entry.package),
+      [...removedFrom(before, after), ...hiddenFrom(present, solution), ...install].map(({ name }) => name),
     ),
     'download-bytes': downloads,
-    'flash-bytes': total((candidate) => candidate.installedSize || candidate.size),
+    'flash-bytes':
+      total((candidate) => wholeBlocks(candidate.installedSize || candidate.size)) + input.checkoutBytes,
     'boot-bytes': input.bootBytes,
-    'temporary-bytes': downloads,
+    // Packages stay until all are imported; a script's sandbox gets a checkout of its own.
+    'temporary-bytes':
+      downloads + (install.some(({ scripts }) => scripts === 'sandboxed') ? input.checkoutBytes : 0),
     etc: null,
   };
 }
@@ -122,7 +136,7 @@ function plannedInstall(input: ResolveInput, entry: Solution['install'][number])
     arch: wanted.architecture,
     feed: wanted.origin.kind === 'feed' ? wanted.origin.feed : 'local',
     reason,
-    'download-bytes': known === undefined && wanted.origin.kind === 'feed' ? wanted.size : 0,
+    'download-bytes': known?.cached !== true && wanted.origin.kind === 'feed' ? wanted.size : 0,
     'installed-bytes': wanted.installedSize,
     scripts: known?.scripts ?? 'unknown',
   };
@@ -142,7 +156,25 @@ function hiddenFrom(present: ReadonlyMap<string, { readonly version: string }>, 
   });
 }
 
-function servicesOf(input: ResolveInput, packages: readonly AvailablePackage[]) {
-  const enable = packages.flatMap((candidate) => input.known(candidate)?.services ?? []);
-  return { enable: [...new Set(enable)].sort(), disable: [] };
+/** Services that the deployment gets or loses; those that it has before and after are neither. */
+function servicesOf(
+  input: ResolveInput,
+  packages: readonly AvailablePackage[],
+  leaving: readonly string[],
+): Plan['services'] {
+  const after = new Set(packages.flatMap((candidate) => input.known(candidate)?.services ?? []));
+  const unknown = packages.filter((candidate) => input.known(candidate)?.services === undefined);
+  return {
+    enable: [...after].filter((name) => !input.services.present.has(name)).sort(),
+    disable: [...new Set(leaving.flatMap((name) => input.services.enabledBy(name)))]
+      .filter((name) => !after.has(name))
+      .sort(),
+    unknown: unknown.map(({ name }) => name).sort(),
+  };
+}
+
+const blockSize = 4096;
+
+function wholeBlocks(bytes: number): number {
+  return Math.ceil(bytes / blockSize) * blockSize;
 }

@@ -8,7 +8,7 @@ export * from './file-list.ts';
 export * from './index-table.ts';
 export type { IpkLimits } from './limits.ts';
 export * from './packages-index.ts';
-export { fileStream, type IpkMeta, inspectIpk, readIpk } from './read-ipk.ts';
+export { fileStream, type IpkMeta, inspectIpk, peekControl, readIpk } from './read-ipk.ts';
 export { parseRecord } from './record.ts';
 export * from './relations.ts';
 export { limitConcurrency } from './retry.ts';

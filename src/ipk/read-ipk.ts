@@ -71,6 +71,17 @@ export async function inspectIpk(path: string, limits?: Partial<IpkLimits>): Pro
   return new PackageReader(undefined, { ...defaultIpkLimits, ...limits }).read(fileStream(path));
 }
 
+/**
+ * The control members of a package of which only the beginning is at hand; undefined where the control archive does not lie there
+ * as a whole, as in the packages that OpenWrt builds, which begin with their data. What comes back is not verified.
+ */
+export function peekControl(
+  head: ByteStream,
+  limits?: Partial<IpkLimits>,
+): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+  return new PackageReader(undefined, { ...defaultIpkLimits, ...limits }).peek(head);
+}
+
 /** The file's bytes; SystemError for what is no regular file or cannot be read. */
 export async function* fileStream(path: string): AsyncGenerator<Uint8Array, undefined> {
   const found = statIfExists(path);
@@ -107,6 +118,20 @@ class PackageReader {
     }
     if (!seen.has('data')) throw new ParseError('IPK_MALFORMED', 'the package has no data archive');
     return this.#finish();
+  }
+
+  async peek(head: ByteStream): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+    try {
+      for await (const member of readContainer(this.#count(head), this.#budget)) {
+        const kind = kindOf(member.name);
+        if (kind === 'data') return undefined;
+        if (kind === 'control') return await this.#readControl(member);
+      }
+      return undefined;
+    } catch (error) {
+      if (error instanceof ParseError) return undefined;
+      throw error;
+    }
   }
 
   async #readMember(kind: MemberKind, member: ContainerMember): Promise<void> {

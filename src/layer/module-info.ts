@@ -12,9 +12,13 @@ const maxInfo = 1 << 20;
 
 /** The module's information; undefined for bytes that are no ELF file or have none. */
 export function readModuleInfo(bytes: Uint8Array): ModuleInfo | undefined {
+  const text = sectionOf(bytes) ?? scannedText(bytes);
+  return text === undefined ? undefined : parseInfo(text);
+}
+
+function sectionOf(bytes: Uint8Array): string | undefined {
   try {
-    const text = sectionText(bytes) ?? scannedText(bytes);
-    return text === undefined ? undefined : parseInfo(text);
+    return sectionText(bytes);
   } catch (error) {
     // A header that points out of the file.
     if (error instanceof RangeError) return undefined;

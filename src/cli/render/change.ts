@@ -71,12 +71,13 @@ export function renderPlan(plan: Plan): string[] {
           `/etc: ${plan.etc.updated} updated, ${plan.etc.merged} merged, ${plan.etc.conflicts} conflicts ('opkg-ostree etc merge --preview' shows them).`,
         ]),
     ...(plan.services.enable.length === 0 ? [] : [`Services enabled: ${plan.services.enable.join(' ')}`]),
+    ...(plan.services.disable.length === 0 ? [] : [`Services gone: ${plan.services.disable.join(' ')}`]),
   ];
   if (lines.length === 0) return ['No package changes.'];
   if (plan.install.length + plan.replace.length === 0) return lines;
   return [
     ...lines,
-    `Download ${formatBytes(plan['download-bytes'])}, flash about ${formatBytes(plan['flash-bytes'])}.`,
+    `Download ${formatBytes(plan['download-bytes'])}, flash about ${formatBytes(plan['flash-bytes'])}, ${formatBytes(plan['temporary-bytes'])} more meanwhile.`,
   ];
 }
 
