@@ -157,16 +157,20 @@ class Group {
     return !aligned.ambiguous;
   }
 
-  /** Two names never pair, so that a named section takes an anonymous one, and that takes its like first. */
+  /** Two names never pair. Anonymous sections take their like first; what is left of them may have got, or lost, a name. */
   #pairInOrder(indices: readonly number[], others: readonly number[]): void {
-    const isAnonymous = (other: number) => this.#b[other]?.anonymous === true;
-    const anonymous = others.filter(isAnonymous).reverse();
-    const named = others.filter((other) => !isAnonymous(other)).reverse();
-    for (const index of indices) {
-      const mayTakeNamed = this.#a[index]?.anonymous === true;
-      const other = anonymous.pop() ?? (mayTakeNamed ? named.pop() : undefined);
-      if (other !== undefined) this.pairs.set(index, other);
-    }
+    const left = split(this.#a, indices);
+    const right = split(this.#b, others);
+    const pair = (from: number[], to: number[]) => {
+      for (const [at, index] of from.entries()) {
+        const other = to[at];
+        if (other !== undefined) this.pairs.set(index, other);
+      }
+      return { left: from.slice(to.length), right: to.slice(from.length) };
+    };
+    const rest = pair(left.anonymous, right.anonymous);
+    pair(rest.left, right.named);
+    pair(left.named, rest.right);
   }
 
   #mayPair(left: number, right: number): boolean {
@@ -195,4 +199,12 @@ class Group {
     this.#left = this.#left.filter((index) => !this.pairs.has(index));
     this.#right = this.#right.filter((index) => !paired.has(index));
   }
+}
+
+function split(
+  sections: readonly UciSection[],
+  indices: readonly number[],
+): { readonly anonymous: number[]; readonly named: number[] } {
+  const isAnonymous = (index: number) => sections[index]?.anonymous === true;
+  return { anonymous: indices.filter(isAnonymous), named: indices.filter((index) => !isAnonymous(index)) };
 }

@@ -190,6 +190,15 @@ describe('anonymous sections', () => {
     expect(merged.conflicts).toMatchObject([{ path: 'p.@peer', kind: 'ambiguous', resolution: 'ours' }]);
   });
 
+  it('of the same content do not take the name of one that theirs deleted', () => {
+    const empty = 'config rule\n';
+    const base = `${empty}${empty}config rule 'lan'\n${empty}`;
+    const ours = `${empty}config rule 'lan'\n\toption a '1'\n${empty}`;
+    const { text, conflicts } = merge(base, ours, `config rule\n\toption name 't'\n${empty}${empty}${empty}`);
+    expect(text).toContain("config rule 'lan'\n\toption a '1'\n");
+    expect(conflicts).toMatchObject([{ path: 'p.lan', kind: 'changed-deleted' }]);
+  });
+
   it('keep their place when one got a name', () => {
     const merged = merge(
       "config led\n\toption name 'WAN'\n\toption sysfs 'a'\n",
