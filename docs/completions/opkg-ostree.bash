@@ -7,7 +7,7 @@ _opkg_ostree() {
     case "$path" in ''|override|etc|sysroot|image|repo|uci) path="${path:+$path }$word" ;; esac
   done
   case "$path" in
-    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase override swap why whence undo etc health confirm jobs watch cancel compose sysroot convert image repo rpc uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
+    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase override swap why whence apply export undo etc health confirm jobs watch cancel doctor compose sysroot convert image repo rpc uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
     override) words="remove replace hold reset" ;;
     etc) words="diff merge conflicts accept keep reset log show revert" ;;
     sysroot) words="init" ;;
@@ -42,6 +42,8 @@ _opkg_ostree() {
     'swap') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --force-critical --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'why') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'whence') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'apply') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --force-critical --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'export') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'undo') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'etc diff') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'etc merge') words="--preview --to --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
@@ -57,6 +59,7 @@ _opkg_ostree() {
     'jobs') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'watch') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'cancel') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'doctor') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'compose') words="--repo --branch --kernel --kernel-release --dtb --initramfs --target --version --mode --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'sysroot init') words="--target --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'convert') words="--plan --dry-run --apply --undo --finish --branch --target --root --boot --reboot --confirm-timeout --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { convertCommands } from './commands/convert.ts';
 import { deploymentCommands } from './commands/deployments.ts';
+import { doctorCommands } from './commands/doctor.ts';
 import { etcCommands } from './commands/etc.ts';
 import { healthCommands } from './commands/health.ts';
 import { imageCommands } from './commands/image.ts';
@@ -26,6 +27,7 @@ export function buildProgram(run: RunContext): Command {
   etcCommands(program, run);
   healthCommands(program, run);
   jobCommands(program, run);
+  doctorCommands(program, run);
   makingCommands(program, run);
   convertCommands(program, run);
   imageCommands(program, run);
