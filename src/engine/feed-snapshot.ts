@@ -163,6 +163,23 @@ export function findStoredIndex(
   return { index, signature: hasSignature ? readSnapshotFile(repo, commit, `${at}/signature`) : undefined };
 }
 
+/** The indices of the newest snapshot as they came, each with its signature where it has one; none before the first `update`. */
+export function readSnapshotFiles(
+  repo: Repository,
+): { readonly name: string; readonly index: Uint8Array; readonly signature: Uint8Array | undefined }[] {
+  const id = currentSnapshotId(repo);
+  if (id === undefined || !repo.hasObject('commit', id)) return [];
+  const commit = repo.loadCommit(id);
+  return decodeFeeds(commit).map(({ name }, at) => ({
+    name,
+    index: readSnapshotFile(repo, commit, `${at}/index`),
+    signature:
+      lookupFile(repo, commit, `${at}/signature`) === undefined
+        ? undefined
+        : readSnapshotFile(repo, commit, `${at}/signature`),
+  }));
+}
+
 /** Removes the index tables that belong to no snapshot of the repository any more. */
 export function sweepIndexTables(repo: Repository): void {
   const commits = [...repo.listRefs(prefix).values()].filter((id) => repo.hasObject('commit', id));

@@ -13,4 +13,5 @@ export { removePackage } from './remove.ts';
 export { renderInfo } from './render.ts';
 export { Run } from './run.ts';
 export { hasParent, loadSettings } from './settings.ts';
+export { simulateRemoval } from './simulate.ts';
 export { type Transaction, type TransactionContext, withTransaction } from './transaction.ts';

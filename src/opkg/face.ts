@@ -1,11 +1,22 @@
 /** opkg's name and command line over this product: parses, loads what the command needs, runs it, prints. */
+import { resolve } from 'node:path/posix';
 import { isOpkgOstreeError } from '../base/index.ts';
-import { hasParent, loadSettings, Run, type Settings } from '../offline/index.ts';
-import { environment, productVersion } from '../sys/index.ts';
+import { type DeployedSystem, deployedSystem, exportLists, type Where } from '../engine/index.ts';
+import {
+  type CommandOptions,
+  hasParent,
+  loadSettings,
+  Run,
+  type Settings,
+  toByteText,
+  toPath,
+} from '../offline/index.ts';
+import { effectiveUser, environment, exists, productVersion, realpath } from '../sys/index.ts';
 import { parseArguments } from './arguments.ts';
 import { failed } from './commands/command.ts';
 import { type Command, findCommand } from './commands/index.ts';
 import { Console } from './console.ts';
+import { type DeployedContext, deployedCommands, listsFolderOf } from './deployed.ts';
 import { usage } from './usage.ts';
 
 /** One call of the face. */
@@ -48,24 +59,56 @@ async function runWords(call: FaceCall, console: Console): Promise<number> {
   const command = findCommand(name);
   if (command === undefined) return misused(console, `opkg: unknown sub-command ${name}\n`);
   console.verbosity = options.verbosity;
+  const where = { sysroot: sysrootOf(call), stateroot: undefined };
+  const system = findSystem(options, where);
   const settings = loadSettings(
     options,
-    { OFFLINE_ROOT: environment('OFFLINE_ROOT'), OPKG_CONF_DIR: environment('OPKG_CONF_DIR') },
+    {
+      OFFLINE_ROOT: system === undefined ? environment('OFFLINE_ROOT') : undefined,
+      OPKG_CONF_DIR: environment('OPKG_CONF_DIR'),
+    },
     console,
   );
   console.verbosity = options.verbosity;
-  if (settings === undefined || !canLock(settings, console)) return failed;
+  if (settings === undefined || (system === undefined && !canLock(settings, console))) return failed;
   if (command.needsArguments && args.length === 0)
     return misused(console, `opkg: the \`\`${name}'' command requires at least one argument\n`);
-  return runCommand(command, args, settings, { call, console });
+  const commandCall = { name, command, args, call, console };
+  return system === undefined
+    ? runCommand(commandCall, settings)
+    : runDeployed(commandCall, settings, { where, system, argv: call.argv });
 }
 
-function runCommand(
-  command: Command,
-  args: readonly string[],
-  settings: Settings,
-  { call, console }: { call: FaceCall; console: Console },
-): number | Promise<number> {
+/** A command that is ready to run. */
+interface ReadyCommand {
+  readonly name: string;
+  readonly command: Command;
+  readonly args: readonly string[];
+  readonly call: FaceCall;
+  readonly console: Console;
+}
+
+function runCommand({ command, args, call, console }: ReadyCommand, settings: Settings) {
+  return command.body({ run: load(command, args, settings, console), console, args, signal: call.signal });
+}
+
+/** Reading needs the lists, which a reboot may have taken; changing is the engine's. */
+async function runDeployed(
+  { name, command, args, call, console }: ReadyCommand,
+  given: Settings,
+  context: DeployedContext,
+): Promise<number> {
+  const settings = { ...given, listsFolder: listsFolderOf(given, context.system) };
+  const needsLists = command.load === 'all' || name === 'list' || name === 'install';
+  if (needsLists && effectiveUser() === 0)
+    exportLists(context.where, toPath(settings.listsFolder), { missing: true });
+  const run = load(command, args, settings, console);
+  const commandCall = { run, console, args, signal: call.signal };
+  const body = deployedCommands[name];
+  return command.writes && body !== undefined ? body(commandCall, context) : command.body(commandCall);
+}
+
+function load(command: Command, args: readonly string[], settings: Settings, console: Console): Run {
   const run = new Run(settings, console, {
     skip: command.skip,
     words: args,
@@ -73,7 +116,31 @@ function runCommand(
   });
   if (command.load === 'all') run.loadFeeds();
   if (command.load !== 'nothing') run.loadDatabase();
-  return command.body({ run, console, args, signal: call.signal });
+  return run;
+}
+
+function sysrootOf({ sysroot }: FaceCall): string {
+  const named = sysroot ?? environment('OPKG_OSTREE_SYSROOT');
+  if (named !== undefined) return resolve(named);
+  return exists('/run/ostree-booted') && exists('/sysroot/ostree/repo') ? '/sysroot' : '/';
+}
+
+/**
+ * The deployed system that is meant: none with an offline root, unless that is this very system. One that is not booted is read
+ * in its folder, as an offline root is.
+ */
+function findSystem(options: CommandOptions, where: Where): DeployedSystem | undefined {
+  const named = options.values.get('offline_root') ?? environment('OFFLINE_ROOT');
+  if (named !== undefined && (!exists(toPath(named)) || realpath(toPath(named)) !== '/')) return undefined;
+  const system = deployedSystem(where);
+  if (system === undefined) return undefined;
+  options.values.delete('offline_root');
+  if (system.booted) return system;
+  const root = toByteText(system.root);
+  options.values.set('offline_root', root);
+  const main = `${root}/etc/opkg.conf`;
+  if (options.configFile === undefined && exists(toPath(main))) options.configFile = main;
+  return system;
 }
 
 function misused(console: Console, complaint: string): number {
