@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Cli, ensureBundle, newFolder, realRootPath, removeFolder } from '../support/world/index.ts';
-import { firstEntryOptions, makeImage, readImageFile, writeBootState } from './support/disk.ts';
+import {
+  firstEntryOptions,
+  makeImage,
+  mountObstacle,
+  readImageFile,
+  withMountedAt,
+  writeBootState,
+} from './support/disk.ts';
 import { findKernel } from './support/kernel.ts';
 import { Machine } from './support/machine.ts';
 
@@ -12,7 +19,7 @@ const rootfs = realRootPath();
 const obstacle = (() => {
   if (rootfs === undefined) return 'OPENWRT_ROOTFS is not set';
   if ('missing' in kernel) return kernel.missing;
-  return process.getuid?.() === 0 ? undefined : 'needs root';
+  return mountObstacle();
 })();
 const logs = fileURLToPath(new URL('../../.cache/e2e/', import.meta.url));
 
@@ -86,7 +93,10 @@ describe.skipIf(obstacle !== undefined)(
       expect(
         await machine.run('logread | grep -i -e "read-only file system" -e "nonexistent directory"'),
       ).toBe('');
-      expect(await machine.run('opkg-ostree health')).toMatch(/^ok {6}ubus/mu);
+      const health = await machine.run('opkg-ostree health');
+      expect(health).toMatch(/^ok {6}procd .*returned$/mu);
+      expect(health).toMatch(/^ok {6}ubus/mu);
+      expect(health).toMatch(/^ok {6}ssh/mu);
       expect(await machine.run('opkg-ostree status')).toMatch(/^\* 0 {2}openwrt {2}\(booted\)/u);
       expect(JSON.parse(await machine.run('opkg-ostree status --json'))).toMatchObject({
         api: 1,
@@ -111,6 +121,26 @@ describe.skipIf(obstacle !== undefined)(
       const again = start(image);
       await booted(again);
       expect(await again.run('cat /root/note; uci get system.@system[0].hostname')).toBe('kept\nkept');
+
+      // The next deployment: what ran once does not run again, what the admin turned off stays off.
+      expect(await again.run('ls /etc/uci-defaults')).toBe('');
+      await again.run(
+        '/etc/init.d/uhttpd disable; ls /etc/uci-defaults /usr/etc/uci-defaults > /root/before; sync',
+      );
+      again.send('reboot\n');
+      await again.ended(60_000);
+      await withMountedAt(image, 0, async (path) => {
+        await new Cli(work, path).ok('--sysroot', path, 'deploy', 'openwrt');
+      });
+      const next = start(image);
+      await booted(next);
+      expect(await next.run('opkg-ostree status')).toMatch(/^\* 0 .*\(booted\)$[\s\S]*Health: good$/mu);
+      expect(
+        await next.run(
+          'ls /etc/uci-defaults; ls /etc/rc.d | grep uhttpd; ls /etc/rc.d | grep -c S50dropbear',
+        ),
+      ).toBe('1');
+      expect(await next.run('cat /root/note; uci get system.@system[0].hostname')).toBe('kept\nkept');
     });
 
     it('comes back from a deployment that resets the machine in preinit', async () => {

@@ -170,9 +170,18 @@ export function mountObstacle(): string | undefined {
 export async function withMounted<T>(disk: string, body: (path: string) => Promise<T>): Promise<T> {
   const starts = run('sfdisk', ['-d', disk]).match(/start= *\d+/gu) ?? [];
   const sector = Number(/\d+/u.exec(starts.at(-1) ?? '')?.[0]);
+  return await withMountedAt(disk, sector * 512, body);
+}
+
+/** Mounts the file system at an offset of a file for as long as `body` runs. */
+export async function withMountedAt<T>(
+  disk: string,
+  offset: number,
+  body: (path: string) => Promise<T>,
+): Promise<T> {
   const path = `${disk}.mounted`;
   mkdirSync(path, { recursive: true });
-  run('mount', ['-o', `loop,offset=${sector * 512}`, disk, path]);
+  run('mount', ['-o', `loop,offset=${offset}`, disk, path]);
   try {
     return await body(path);
   } finally {

@@ -39,7 +39,7 @@ log() {
 # Runs all checks once: results in $RUN_DIR/checks, names of what failed in REQUIRED_FAILED and WANTED_FAILED.
 health_check() {
 	REQUIRED_FAILED='' WANTED_FAILED=''
-	$BB mkdir -p "$RUN_DIR" && : >"$RUN_DIR/checks.new" || die 1 SYSTEM "cannot write below $RUN_DIR"
+	$BB mkdir -p "$RUN_DIR" && true >"$RUN_DIR/checks.new" || die 1 SYSTEM "cannot write below $RUN_DIR"
 	check required procd check_procd
 	check required ubus check_ubus
 	check required ssh check_ssh
@@ -116,7 +116,7 @@ uptime_seconds() {
 # What the init script runs after each boot: the deferred package scripts, then the verdict on a deployment that is on trial.
 health_run() {
 	local start
-	$BB mkdir -p "$RUN_DIR" && : >"$RUN_DIR/started"
+	$BB mkdir -p "$RUN_DIR" && true >"$RUN_DIR/started"
 	first_boot
 	state_read
 	BOOTED=$(booted_deployment)
