@@ -14,44 +14,79 @@ import {
   planEtc,
   planEtcTrees,
   readEtcTree,
+  resultBytes,
   writeEtc,
 } from '../state/index.ts';
 import { lstatIfExists, readFile } from '../sys/index.ts';
+import { accountOwner } from './account-owner.ts';
 import type { Sysroot } from './sysroot.ts';
 import { configGroup } from './sysroot-init.ts';
+
+/** One path of the merged `/etc`. */
+export interface EtcAfter {
+  readonly kind: EtcNode['kind'];
+  readonly bytes?: Uint8Array;
+  readonly target?: string;
+}
 
 /** A planned merge of `/etc`. */
 export interface PlannedEtc extends EtcReport {
   /** What the admin has to look at afterwards. */
   readonly conflicts: readonly EtcConflict[];
+  /** What a path of the plan's entries will be: a file's bytes, a link's target, or neither for anything else. */
+  after(path: string): EtcAfter | undefined;
   /** Writes the result to a directory that does not exist; `defaults` is where the new defaults are. Notes come back. */
   write(defaults: string, dest: string, onStep?: (path: string) => void): string[];
 }
 
 /**
  * Plans the merge of a deployment's `/etc` into new defaults. A sysroot that another tool made may hold any system: there it is
- * libostree's merge, by whole files, and so where the repository's config has `etc-merge=files`.
+ * libostree's merge, by whole files, and so where the repository's config has `etc-merge=files`. `deployment` is where the new
+ * one is, as far as there is one: a clash of ids names its packages.
  */
 export function planEtcOf(
   sysroot: Pick<Sysroot, 'target' | 'repo'>,
   merge: { readonly path: string },
   defaults: EtcTree,
+  deployment?: string,
 ): PlannedEtc {
   const live = join(merge.path, 'etc');
   const sides = { base: readEtcTree(join(merge.path, 'usr/etc')), live: readEtcTree(live), target: defaults };
   if (sysroot.target === undefined || sysroot.repo.config.get(configGroup, 'etc-merge') === 'files') {
     const plan = planEtcTrees(sides.base, sides.live, sides.target);
+    const actions = new Map(plan.entries.map(({ path, action }) => [path, action]));
     return {
       ...plan,
       conflicts: [],
+      after(path) {
+        const action = actions.get(path);
+        if (action === 'remove') return undefined;
+        return nodeAfter(action === 'copy' ? sides.live : sides.target, path);
+      },
       write(from, dest) {
         copyEtcTree(from, dest);
         return applyEtcMerge(plan, live, dest);
       },
     };
   }
-  const plan = planEtc(sides);
-  return { ...plan, write: (target, dest, onStep) => writeEtc(plan, { live, target }, dest, onStep) };
+  const owners = [...(deployment === undefined ? [] : [deployment]), merge.path].map(accountOwner);
+  const plan = planEtc(sides, (file, name) => {
+    const found = owners.map((owner) => owner(file, name));
+    return found.find((owner) => owner !== undefined);
+  });
+  return {
+    ...plan,
+    after(path) {
+      const node = plan.result.get(path);
+      return node?.kind === 'file' ? { kind: 'file', bytes: resultBytes(sides, node.content) } : node;
+    },
+    write: (target, dest, onStep) => writeEtc(plan, { live, target }, dest, onStep),
+  };
+}
+
+function nodeAfter(tree: EtcTree, path: string): EtcAfter | undefined {
+  const node = tree.nodes.get(path);
+  return node?.kind === 'file' ? { kind: 'file', bytes: tree.read(path) } : node;
 }
 
 /** A folder of a commit as one side of a merge; an empty tree where the commit has no such folder. */

@@ -140,7 +140,7 @@ function mergeEtc(
   }
   let plan: PlannedEtc | undefined;
   if (merge !== undefined) {
-    plan = refuseTypeConflicts(planEtcOf(sysroot, merge, readEtcTree(defaults)));
+    plan = refuseTypeConflicts(planEtcOf(sysroot, merge, readEtcTree(defaults), staged.path));
     const temp = tempNameFor(etc);
     try {
       notes.push(...plan.write(defaults, temp, onEtcStep));

@@ -190,5 +190,5 @@ function rehearse(
 ): EtcReport | undefined {
   if (mergeFrom === undefined) return undefined;
   ctx.onProgress({ phase: 'merge-etc', message: 'rehearsing the merge of /etc' });
-  return refuseTypeConflicts(planEtcOf(sysroot, mergeFrom, readEtcTree(join(path, 'usr/etc'))));
+  return refuseTypeConflicts(planEtcOf(sysroot, mergeFrom, readEtcTree(join(path, 'usr/etc')), path));
 }

@@ -4,7 +4,14 @@
  * is followed: its content belongs to daemons.
  */
 import { join } from 'node:path/posix';
-import { factoryRoot, varDirectories, varVolatile } from '../state/index.ts';
+import {
+  accountIds,
+  factoryRoot,
+  type OwnerMap,
+  parseAccountFile,
+  varDirectories,
+  varVolatile,
+} from '../state/index.ts';
 import {
   chmod,
   copyFile,
@@ -16,6 +23,7 @@ import {
   mkdirDurable,
   readdirIfExists,
   readlink,
+  readText,
   rename,
   type Stats,
   symlink,
@@ -44,9 +52,10 @@ export function ensureVar(path: string): void {
  */
 export function installFactory(deployment: string, varPath: string, notes: string[] = []): string[] {
   const made: string[] = [];
+  const owners = ownersHere(deployment);
   const folders = ['usr', 'usr/share', factoryRoot, `${factoryRoot}/var`];
   const real = folders.every((folder) => lstatIfExists(join(deployment, folder))?.isDirectory() === true);
-  if (real) copyMissing(join(deployment, factoryRoot, 'var'), varPath, '', { made, notes });
+  if (real) copyMissing(join(deployment, factoryRoot, 'var'), varPath, '', { made, notes, owners });
   return made;
 }
 
@@ -55,6 +64,27 @@ const volatileNames: ReadonlySet<string> = new Set(varVolatile.map((entry) => en
 interface FactoryRun {
   readonly made: string[];
   readonly notes: string[];
+  readonly owners: OwnerMap;
+}
+
+/** The ids that the accounts of the commit have in the deployment's own /etc, where they differ: names own files in /var. */
+function ownersHere(deployment: string): OwnerMap {
+  const idsOf = (path: string): ReadonlyMap<number, string> => {
+    const stats = lstatIfExists(join(deployment, path));
+    return stats?.isFile() === true
+      ? accountIds(parseAccountFile(readText(join(deployment, path))))
+      : new Map();
+  };
+  const differences = (file: string) => {
+    const here = new Map([...idsOf(`etc/${file}`)].map(([id, name]) => [name, id]));
+    return new Map(
+      [...idsOf(`usr/etc/${file}`)].flatMap(([id, name]) => {
+        const own = here.get(name);
+        return own === undefined || own === id ? [] : [[id, own] as const];
+      }),
+    );
+  };
+  return { users: differences('passwd'), groups: differences('group') };
 }
 
 function copyMissing(from: string, to: string, folder: string, run: FactoryRun): void {
@@ -69,7 +99,7 @@ function copyMissing(from: string, to: string, folder: string, run: FactoryRun):
     const source = lstat(join(from, path));
     const there = lstatIfExists(join(to, path));
     if (there === undefined) {
-      if (!copyNode(join(from, path), join(to, path), source)) continue;
+      if (!copyNode(join(from, path), join(to, path), source, run.owners)) continue;
       run.made.push(path);
     } else if (!there.isDirectory()) {
       continue;
@@ -86,17 +116,19 @@ function sweepTemporary(folder: string, names: readonly string[]): void {
 }
 
 /** True when the node was made; devices and the like are not. */
-function copyNode(from: string, to: string, stats: Stats): boolean {
+function copyNode(from: string, to: string, stats: Stats, { users, groups }: OwnerMap): boolean {
+  const uid = users.get(stats.uid) ?? stats.uid;
+  const gid = groups.get(stats.gid) ?? stats.gid;
   if (stats.isSymbolicLink()) {
     symlink(readlink(from), to);
-    lchown(to, stats.uid, stats.gid);
+    lchown(to, uid, gid);
     return true;
   }
   if (!stats.isDirectory() && !stats.isFile()) return false;
   const temp = stats.isFile() ? tempNameFor(to) : to;
   if (stats.isFile()) copyFile(from, temp);
   else mkdir(to, 0o700);
-  lchown(temp, stats.uid, stats.gid);
+  lchown(temp, uid, gid);
   chmod(temp, stats.mode & 0o7777);
   if (temp !== to) rename(temp, to);
   return true;

@@ -34,6 +34,42 @@ describe('what packages have below /var', () => {
     for (const { name, target } of varVolatile) expect(fs.readlinkSync(join(root, 'var', name))).toBe(target);
   });
 
+  const ids = () => {
+    const accounts = {
+      'usr/etc/passwd': 'root:x:0:0::/:/bin/sh\nsvc:x:40000:40001::/:/bin/false\n',
+      'usr/etc/group': 'root:x:0:\nsvc:x:40001:\n',
+      'etc/passwd': 'root:x:0:0::/:/bin/sh\nsvc:x:101:102::/:/bin/false\n',
+      'etc/group': 'root:x:0:\nsvc:x:102:\n',
+    };
+    writeTree(join(root, 'deployment'), accounts);
+    fs.chownSync(join(root, 'deployment/usr/share/factory/var/lib/d'), 40_000, 40_001);
+  };
+  const ownerOf = (path: string) => {
+    const { uid, gid } = fs.statSync(join(root, path));
+    return `${uid}:${gid}`;
+  };
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'belongs to the ids that its accounts have on this machine (needs root)',
+    () => {
+      ids();
+      ensureVar(join(root, 'var'));
+      installFactory(join(root, 'deployment'), join(root, 'var'));
+      expect(ownerOf('var/lib/d')).toBe('101:102');
+    },
+  );
+
+  it.skipIf(busybox === undefined || process.getuid?.() !== 0)(
+    'and at boot too (needs busybox and root)',
+    () => {
+      ids();
+      fs.mkdirSync(join(root, 'var'));
+      const script = `. '${libraryDir}/populate.sh'\nsay() { echo "$1"; }\nTARGET=t ROOT='${root}/deployment' VAR='${root}/var'\nprepare_var; factory_content`;
+      expect(ash(root, script)).toMatchObject({ status: 0, stdout: '', stderr: '' });
+      expect(ownerOf('var/lib/d')).toBe('101:102');
+    },
+  );
+
   it.skipIf(busybox === undefined)('is so at boot too (needs busybox)', () => {
     fs.mkdirSync(join(root, 'var'));
     const script = `. '${libraryDir}/populate.sh'\nfail() { echo "$1"; exit 1; }\nmust() { "$@"; }\nsay() { echo "$1"; }\nTARGET=t ROOT='${root}/deployment' VAR='${root}/var'\nprepare_var; factory_content`;

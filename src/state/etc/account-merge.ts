@@ -34,10 +34,19 @@ export interface OwnerMap {
   readonly groups: ReadonlyMap<number, number>;
 }
 
-/** The ids that the accounts of the trees will have. */
-export function planIds(base: EtcTree, live: EtcTree, target: EtcTree): IdMaps {
-  const users = mapIds('passwd', idsOf(base, 'passwd'), idsOf(live, 'passwd'), idsOf(target, 'passwd'));
-  const groups = mapIds('group', idsOf(base, 'group'), idsOf(live, 'group'), idsOf(target, 'group'));
+/** Names the package that makes an account, as far as it is known. */
+export type AccountPackage = (file: 'passwd' | 'group', name: string) => string | undefined;
+
+/** The ids that the accounts of the trees will have. `packageOf` names packages where two names would share an id. */
+export function planIds(
+  base: EtcTree,
+  live: EtcTree,
+  target: EtcTree,
+  packageOf: AccountPackage = () => undefined,
+): IdMaps {
+  const plan = (file: 'passwd' | 'group') =>
+    mapIds(file, idsOf(base, file), idsOf(live, file), idsOf(target, file), (name) => packageOf(file, name));
+  const [users, groups] = [plan('passwd'), plan('group')];
   return {
     base: { users: users.base, groups: groups.base },
     target: { users: users.target, groups: groups.target },
@@ -142,7 +151,13 @@ type Ids = ReadonlyMap<string, number>;
 /** Below this ids are fixed by packages and mean the same everywhere; above it they were made up. */
 const firstDynamic = 32768;
 
-function mapIds(file: 'passwd' | 'group', base: Ids, live: Ids, target: Ids): MappedIds {
+function mapIds(
+  file: 'passwd' | 'group',
+  base: Ids,
+  live: Ids,
+  target: Ids,
+  packageOf: (name: string) => string | undefined,
+): MappedIds {
   const result: MappedIds = { base: new Map(), target: new Map(), clashes: [], notes: [] };
   const clashes: { file: typeof file; note: string }[] = [];
   const notes: string[] = [];
@@ -166,7 +181,7 @@ function mapIds(file: 'passwd' | 'group', base: Ids, live: Ids, target: Ids): Ma
     }
     const free = id >= firstDynamic ? probeId(name, taken) : undefined;
     if (free === undefined) {
-      clashes.push({ file, note: `the new '${name}' has id ${id}, which '${holder}' has on this machine` });
+      clashes.push({ file, note: clashNote(file, id, named(name, packageOf), named(holder, packageOf)) });
       continue;
     }
     notes.push(`${file}: '${name}' gets id ${free}, because '${holder}' has ${id} on this machine`);
@@ -174,6 +189,16 @@ function mapIds(file: 'passwd' | 'group', base: Ids, live: Ids, target: Ids): Ma
     holders.set(free, name);
   }
   return { ...result, clashes, notes };
+}
+
+function named(name: string, packageOf: (name: string) => string | undefined): string {
+  const owner = packageOf(name);
+  return owner === undefined ? `'${name}'` : `'${name}' of package ${owner}`;
+}
+
+function clashNote(file: 'passwd' | 'group', id: number, fresh: string, holder: string): string {
+  const kind = file === 'passwd' ? 'user' : 'group';
+  return `the new ${kind} ${fresh} has id ${id}, which ${holder} has on this machine`;
 }
 
 /** True for a name that the new defaults drop and nobody changed: its id is free again. */

@@ -1,3 +1,4 @@
+export type { OwnerMap } from './account-merge.ts';
 export {
   besideOf,
   besidePath,

@@ -5,7 +5,7 @@
 import { compareBytes } from '../../base/index.ts';
 import { etcDifference } from '../etc-merge-plan.ts';
 import { type EtcNode, type EtcTree, sameEtcAttributes, sameEtcNode } from '../etc-merge-tree.ts';
-import { planIds } from './account-merge.ts';
+import { type AccountPackage, planIds } from './account-merge.ts';
 import { besideOf, conflictsFile, parseConflicts, renderConflicts } from './conflicts.ts';
 import { mergeLeaf } from './leaf.ts';
 import { withOwners } from './owners.ts';
@@ -15,8 +15,8 @@ import { EtcRun } from './run.ts';
 import { mergeServices, serviceLinkOf } from './services-merge.ts';
 
 /** The plan that carries the admin's changes over to the new defaults. Never throws for what the trees hold. */
-export function planEtc(trees: EtcSides): EtcPlan {
-  const ids = planIds(trees.base, trees.live, trees.target);
+export function planEtc(trees: EtcSides, packageOf?: AccountPackage): EtcPlan {
+  const ids = planIds(trees.base, trees.live, trees.target, packageOf);
   const sides: EtcSides = {
     base: withOwners(trees.base, ids.base),
     live: trees.live,

@@ -63,12 +63,37 @@ prepare_var() {
 	[ -d "$VAR/roothome" ] || [ -L "$VAR/roothome" ] || $BB mkdir -m 0700 "$VAR/roothome" || { PROBLEM="cannot make /var/roothome"; return 1; }
 }
 
+# The ids that the accounts of the commit have in the deployment's own /etc, where they differ: `<passwd or group> <id> <id here>`.
+ids_here() {
+	local file
+	for file in passwd group; do
+		[ -r "$ROOT/usr/etc/$file" ] && [ -r "$ROOT/etc/$file" ] || continue
+		$BB awk -F : -v file="$file" 'FNR == NR { here[$1] = $3; next } $1 in here && here[$1] != $3 { print file, $3, here[$1] }' \
+			"$ROOT/etc/$file" "$ROOT/usr/etc/$file"
+	done
+}
+
+# Files of the commit at $1 get the owners that their names have here. IDS is what ids_here printed.
+own_here() {
+	local path mode links uid gid rest
+	[ -n "$IDS" ] || return 0
+	$BB find "$1" | while read -r path; do
+		read -r mode links uid gid rest <<TEXT
+$($BB ls -lnd "$path")
+TEXT
+		uid=$(echo "$IDS" | $BB awk -v id="$uid" '$1 == "passwd" && $2 == id { id = $3; exit } END { print id }')
+		gid=$(echo "$IDS" | $BB awk -v id="$gid" '$1 == "group" && $2 == id { id = $3; exit } END { print id }')
+		$BB chown -h "$uid:$gid" "$path" || exit 1
+	done
+}
+
 # Copies what usr/share/factory/var holds and /var has not, once for each deployment. A copy appears by rename.
 factory_content() {
 	local stamp="$VAR/lib/.opkg-ostree-factory" from="$ROOT/usr/share/factory/var" path copied=
 	[ -d "$from" ] || return 0
 	if [ -r "$stamp" ]; then read -r copied <"$stamp"; fi
 	[ "$copied" = "$TARGET" ] && return 0
+	IDS=$(ids_here)
 	(
 		cd "$from" || exit 1
 		$BB find . | while read -r path; do
@@ -76,7 +101,7 @@ factory_content() {
 			case "${path#./}/" in run/* | lock/* | state/* | etc/* | log/* | opkg-lists/* | tmp/*) continue ;; esac
 			if [ -e "$VAR/$path" ] || [ -L "$VAR/$path" ]; then continue; fi
 			$BB rm -rf "$VAR/.opkg-ostree-copy"
-			$BB cp -a "$path" "$VAR/.opkg-ostree-copy" && $BB mv "$VAR/.opkg-ostree-copy" "$VAR/$path" || exit 1
+			$BB cp -a "$path" "$VAR/.opkg-ostree-copy" && own_here "$VAR/.opkg-ostree-copy" && $BB mv "$VAR/.opkg-ostree-copy" "$VAR/$path" || exit 1
 		done
 	) && $BB sync && echo "$TARGET" >"$stamp" && return 0
 	say "not all of /usr/share/factory/var could be copied to /var" console
