@@ -8,9 +8,7 @@ import {
   type EtcConflict,
   type EtcTree,
   etcDifference,
-  planEtc,
   readEtcTree,
-  resultBytes,
   unifiedDiff,
 } from '../state/index.ts';
 import { environment, lstatIfExists, readdirIfExists } from '../sys/index.ts';
@@ -71,13 +69,11 @@ export function etcPreview(where: Where, rev: string | undefined): EtcPreview {
   const session = openSession(where);
   const merge = requireDeployment(session);
   const to = rev === undefined ? nextBase(session, merge) : session.sysroot.repo.resolveRev(rev);
-  const target = nextDefaults(session, merge, to);
   const live = readEtcTree(join(merge.path, 'etc'));
-  const sides = { base: readEtcTree(join(merge.path, 'usr/etc')), live, target };
-  const plan = planEtc(sides);
+  const plan = planEtcOf(session.sysroot, merge, nextDefaults(session, merge, to));
   const entries = plan.entries.map((entry): EtcPreviewEntry => {
-    const node = plan.result.get(entry.path);
-    const after = node?.kind === 'file' ? strictTextOf(resultBytes(sides, node.content)) : linkText(node);
+    const node = plan.after(entry.path);
+    const after = node?.bytes === undefined ? linkText(node) : strictTextOf(node.bytes);
     return {
       path: `/etc/${entry.path}`,
       class: entry.class,
@@ -117,15 +113,24 @@ export function etcConflicts(where: Where): EtcConflict[] {
 export function uciWarnings({ merge }: Session): string[] {
   const named = environment('OPKG_OSTREE_UCI_DELTAS');
   if (named === undefined && merge?.booted !== true) return [];
-  const folder = named ?? '/tmp/.uci';
-  const waiting = readdirIfExists(folder).filter((name) => {
+  const waiting = new Set((named?.split(':') ?? deltaFolders()).flatMap(waitingIn));
+  if (waiting.size === 0) return [];
+  return [
+    `uci changes of ${[...waiting].sort().join(', ')} are not committed: 'uci commit' keeps them, a restart loses them`,
+  ];
+}
+
+/** Where `uci` keeps what was not committed, and where rpcd does for each session of LuCI. */
+function deltaFolders(): string[] {
+  const sessions = readdirIfExists('/var/run/rpcd').filter((name) => name.startsWith('uci-'));
+  return ['/tmp/.uci', ...sessions.map((name) => `/var/run/rpcd/${name}`)];
+}
+
+function waitingIn(folder: string): string[] {
+  return readdirIfExists(folder).filter((name) => {
     const stats = lstatIfExists(join(folder, name));
     return stats?.isFile() === true && stats.size > 0;
   });
-  if (waiting.length === 0) return [];
-  return [
-    `uci changes of ${waiting.sort().join(', ')} are not committed: 'uci commit' keeps them, a restart loses them`,
-  ];
 }
 
 /** The commit that an upgrade would take, as far as it is here. */

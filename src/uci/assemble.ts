@@ -3,7 +3,14 @@ import { type Block, isComment, splitBlocks } from './blocks.ts';
 import type { UciDocument } from './document.ts';
 import { patchOption, statementsBySection } from './edit-options.ts';
 import { LinePatch } from './line-patch.ts';
-import { bytesOf, samePackage, type UciPackage, type UciSection, type UciValue } from './model.ts';
+import {
+  bytesOf,
+  findOption,
+  samePackage,
+  type UciPackage,
+  type UciSection,
+  type UciValue,
+} from './model.ts';
 import { parseUci } from './parse.ts';
 import { renderUci } from './print.ts';
 
@@ -98,8 +105,11 @@ class Assembler {
     const statements = statementsBySection(this.#document);
     for (const { index, section, changes } of kept) {
       const own = statements.get(index) ?? [];
-      for (const [name, value] of changes) patchOption(this.#patch, own, name, value);
       const old = this.#document.package.sections[index];
+      const isThere = (name: string) => old !== undefined && findOption(old, name) !== undefined;
+      // New options come behind all that changes, so that none stands between the items of a list.
+      const ordered = [...changes].sort(([a], [b]) => Number(isThere(b)) - Number(isThere(a)));
+      for (const [name, value] of ordered) patchOption(this.#patch, own, name, value);
       if (old === undefined) continue;
       const sameName = section.anonymous === old.anonymous && (old.anonymous || section.name === old.name);
       if (sameName && section.type === old.type) continue;

@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findTarget } from '../../src/boot/index.ts';
-import { commitTree, deploy, type Files, hasOstree, isRoot, Sysroot, vectorTree } from '../boot/support.ts';
+import {
+  commitTree,
+  deploy,
+  type Files,
+  hasOstree,
+  isRoot,
+  ostree,
+  Sysroot,
+  vectorTree,
+} from '../boot/support.ts';
 import { Cli, ensureBundle } from '../support/world/index.ts';
 
 const dhcp = (cachesize: string, rebind: string, more = '') =>
@@ -189,6 +198,19 @@ describe.skipIf(!hasOstree || !isRoot)('conflicts of /etc are settled (needs ost
     expect([text('config/dhcp'), text('issue')]).toEqual([mergedDhcp, 'mine\n']);
     expect(text('hotplug.d/iface/10-x')).toBe('mine\n');
     expect(text(copyOf['hotplug.d/iface/10-x'] ?? '')).toBe('new\n');
+  });
+
+  it('the preview is by whole files where the merge is', async () => {
+    const repo = join(root, 'ostree/repo');
+    ostree([`--repo=${repo}`, 'config', 'set', '--group=opkg-ostree', 'etc-merge', 'files']);
+    const rev = commit(newDefaults);
+    const preview = await cli.json<{ entries: { path: string; class: string; diff: string[] | null }[] }>(
+      ...['etc', 'merge', '--preview', '--to', rev],
+    );
+    const dhcpEntry = preview.entries.find(({ path }) => path === '/etc/config/dhcp');
+    expect(dhcpEntry).toMatchObject({ class: 'conflict', diff: [] });
+    await upgrade(newDefaults);
+    expect(text('config/dhcp')).toBe(mine['config/dhcp']);
   });
 
   describe('ahead of the upgrade', () => {
