@@ -2,6 +2,7 @@
 import type { Checksum } from '../base/index.ts';
 import type { Origin } from '../boot/index.ts';
 import type { Feed } from '../ipk/index.ts';
+import { dictString } from '../ostree/index.ts';
 import { architecturesOf } from './architectures.ts';
 import type { Target } from './change.ts';
 import type { Environment } from './environment.ts';
@@ -10,6 +11,7 @@ import { fetchFeeds } from './feeds.ts';
 import { readTreeState } from './installed.ts';
 import type { LocalFile } from './obtain.ts';
 import { readFeedConfig } from './opkg-config.ts';
+import { renameWish } from './renames.ts';
 import { requireDeployment, type Session } from './session.ts';
 
 export interface Aim {
@@ -25,6 +27,8 @@ export interface Aim {
   readonly files?: readonly LocalFile[];
   /** Fetch where there is no such snapshot yet. */
   readonly fetch: boolean;
+  /** Keep names that the new base's release no longer has, and fail for them. */
+  readonly keepNames?: boolean;
 }
 
 /** The target of an aim. Fetching writes a new feed snapshot; everything else only reads. */
@@ -32,14 +36,26 @@ export async function aimAt(session: Session, aim: Aim, env: Environment): Promi
   const { repo } = session.sysroot;
   const base = aim.base ?? readTreeState(repo, requireDeployment(session).checksum).base;
   const conf = readFeedConfig(session, base);
+  const tree = readTreeState(repo, base);
+  const feeds = await chooseFeeds(session, aim, { base, configured: conf.opkg.feeds }, env);
+  const moves = base !== baseOf(session);
+  const version = dictString(repo.loadCommit(base).metadata, 'version');
+  const renamed =
+    moves && aim.keepNames !== true
+      ? renameWish(aim.origin, { base: tree, feeds, version })
+      : { origin: aim.origin, renames: [] };
   return {
-    origin: aim.origin,
+    ...renamed,
     files: aim.files ?? [],
     base,
-    feeds: await chooseFeeds(session, aim, { base, configured: conf.opkg.feeds }, env),
+    feeds,
     transfer: conf.transfer,
-    architectures: architecturesOf(conf.opkg, readTreeState(repo, base)),
+    architectures: architecturesOf(conf.opkg, tree),
   };
+}
+
+function baseOf({ merge, sysroot }: Session): Checksum | undefined {
+  return merge === undefined ? undefined : readTreeState(sysroot.repo, merge.checksum).base;
 }
 
 async function chooseFeeds(

@@ -24,6 +24,7 @@ import type { TreeState } from './installed.ts';
 import { downloadPackages, dropDownloads, importAll, type LocalFile, type Obtained } from './obtain.ts';
 import { isEmptyPlan, type Plan } from './plan.ts';
 import { recorded, recordingRefusal } from './record.ts';
+import type { Rename } from './renames.ts';
 import type { Resolution } from './resolve.ts';
 import { changesOf, lookAhead, requirePlan, resolveTarget, wishNotes } from './resolve-target.ts';
 import { tidyUp } from './retention.ts';
@@ -75,6 +76,8 @@ export interface Target {
   readonly architectures: ReadonlyMap<string, number>;
   /** Kernel arguments where they differ from those of the merge deployment. */
   readonly kargs?: readonly string[];
+  /** Names of the wish that were put right for the new base's release. */
+  readonly renames?: readonly Rename[];
   readonly skipBroken?: boolean;
   /** Names that this operation asks for itself: none of them may stay suspended. */
   readonly wanted?: ReadonlySet<string>;

@@ -1,4 +1,5 @@
 import type { Checksum, PackageName } from '../base/index.ts';
+import type { Rename } from './renames.ts';
 import type { DependencyReason } from './wish.ts';
 
 /** How a package's scripts are run; `unknown` until the package has been downloaded. */
@@ -30,6 +31,8 @@ export interface Plan {
   readonly install: readonly PlannedInstall[];
   readonly remove: readonly { readonly name: string; readonly version: string }[];
   readonly replace: readonly { readonly name: string; readonly from: string; readonly to: string }[];
+  /** Names of the wish that the new base's release spells otherwise, or has no longer. */
+  readonly renames: readonly Rename[];
   readonly inactive: readonly PackageName[];
   readonly suspended: readonly string[];
   readonly services: {

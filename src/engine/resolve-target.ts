@@ -82,6 +82,7 @@ export function resolveTarget(session: Session, target: Target): { resolution: R
     checkoutBytes: checkoutBytes(repo, target.base),
     services: presentServices(merge),
     skipBroken: target.skipBroken ?? false,
+    renames: target.renames ?? [],
     wanted: target.wanted ?? new Set(),
     forceCritical: target.forceCritical ?? false,
   });

@@ -7,6 +7,7 @@ import type { FeedSnapshot } from './feed-snapshot.ts';
 import type { TreeState } from './installed.ts';
 import type { Plan, PlannedInstall, ScriptClass } from './plan.ts';
 import type { PresentServices } from './present-services.ts';
+import type { Rename } from './renames.ts';
 import { solveWish } from './solve-wish.ts';
 
 export interface ResolveInput {
@@ -32,6 +33,8 @@ export interface ResolveInput {
   readonly skipBroken: boolean;
   /** Names that this operation asks for: suspended before or not, they have to be met. */
   readonly wanted: ReadonlySet<string>;
+  /** Names that were put right, to be told in the plan. */
+  readonly renames: readonly Rename[];
   /** Take the risk of changing packages that no system runs without. */
   readonly forceCritical: boolean;
 }
@@ -109,6 +112,7 @@ export function planOf(input: ResolveInput, origin: Origin, solution: Solution):
       const from = present.get(name)?.version;
       return from === undefined ? [] : [{ name, from, to: version }];
     }),
+    renames: input.renames,
     inactive: solution.inactive,
     suspended: origin.suspended,
     services: servicesOf(

@@ -64,7 +64,7 @@ async function inverse(
   };
   const base = changed.base === undefined ? {} : { base: baseBefore(session, changed.base) };
   const fetch = request.cacheOnly !== true && needsFeeds(origin);
-  const aim: Aim = { origin, ...base, feeds: 'pinned', fetch };
+  const aim: Aim = { origin, ...base, feeds: 'pinned', fetch, keepNames: true };
   const target = await aimAt(session, aim, env);
   if (changed.kargs === undefined) return target;
   if (changed.kargs.to.join(' ') !== deployment.kargs.join(' '))

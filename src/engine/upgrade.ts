@@ -31,6 +31,8 @@ export interface UpgradeRequest extends ChangeOptions {
   readonly allowDowngrade: boolean;
   /** Set requests aside that cannot be met on the new base. */
   readonly skipBroken: boolean;
+  /** Keep names that the new base's release no longer has. */
+  readonly keepNames?: boolean;
   /** Make what was given up before once more. */
   readonly retry?: boolean;
 }
@@ -43,7 +45,11 @@ export function upgrade(env: Environment, where: Where, request: UpgradeRequest)
     const current = readTreeState(session.sysroot.repo, deployment.checksum).base;
     const base = request.packagesOnly ? current : await newestCommit(session, followedBranch(origin), env);
     if (!request.allowDowngrade) refuseOlder(session, current, base);
-    const target = await aimAt(session, { origin, base, ...feedsFor(origin, request) }, env);
+    const target = await aimAt(
+      session,
+      { origin, base, keepNames: request.keepNames === true, ...feedsFor(origin, request) },
+      env,
+    );
     return { ...target, skipBroken: request.skipBroken };
   });
 }
@@ -54,6 +60,7 @@ export interface RebaseRequest extends ChangeOptions {
   readonly kernel?: string;
   readonly kernelRelease?: string;
   readonly allowDowngrade: boolean;
+  readonly keepNames: boolean;
 }
 
 /** Another branch, or an OpenWrt root as the new base; same wish. */
@@ -72,7 +79,8 @@ export async function rebase(env: Environment, where: Where, request: RebaseRequ
     if (imports && request.dryRun) await repo.withTransaction((txn) => txn.setRef(branch, before));
     else if (imports) await dropOtherRootfs(session, branch);
     if (!request.allowDowngrade) refuseOlder(session, readTreeState(repo, deployment.checksum).base, base);
-    return aimAt(session, { origin, base, ...feedsFor(origin, request) }, env);
+    const { keepNames } = request;
+    return aimAt(session, { origin, base, keepNames, ...feedsFor(origin, request) }, env);
   });
 }
 

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { editFile, type Scene, startScene } from '../support/world/index.ts';
+import { type Scene, startScene } from '../support/world/index.ts';
 
 interface Plan {
   readonly install: readonly { readonly name: string; readonly scripts: string; readonly feed: string }[];
@@ -82,7 +82,9 @@ describe.skipIf(process.getuid?.() !== 0)('what a dry run tells', () => {
   });
 
   it('refuses before any download what does not fit', async () => {
-    editFile(join(scene.sysroot, 'ostree/repo/config'), '[core]\n', '[core]\nmin-free-space-size=900TB\n');
+    const config = join(scene.sysroot, 'ostree/repo/config');
+    const others = readFileSync(config, 'utf8').replace(/^min-free-space.*\n/gm, '');
+    writeFileSync(config, others.replace('[core]\n', '[core]\nmin-free-space-size=900TB\n'));
     const before = scene.server.count('.ipk');
     const ended = await scene.cli.run('install', 'tmux', '--json');
     expect(ended.status).toBe(5);

@@ -80,6 +80,7 @@ function changeCommands(program: Command, run: RunContext): void {
         .option('--check', `look for an upgrade and stop; ends with ${exitUnchanged} when there is none`)
         .option('--preview', 'print the plan and stop')
         .option('--packages-only', 'keep the base')
+        .option('--no-renames', 'keep the names of packages that the new release renamed')
         .option('--skip-broken', 'set packages aside that cannot be layered on the new base')
         .option('--allow-downgrade', 'accept a base that is older than the present one')
         .option('--retry', 'make a deployment again that was given up before'),
@@ -93,6 +94,7 @@ function changeCommands(program: Command, run: RunContext): void {
     (c) =>
       fetchOptions(changeOptions(c))
         .option('--allow-downgrade', 'accept a base that is older than the present one')
+        .option('--no-renames', 'keep the names of packages that the new release renamed')
         .option('--kernel <file>', 'the kernel of the root')
         .option('--kernel-release <release>', "the kernel's release"),
     rebase,
@@ -194,6 +196,7 @@ async function upgrade(call: Call) {
     packagesOnly: options.flag('packagesOnly'),
     allowDowngrade: options.flag('allowDowngrade'),
     skipBroken: options.flag('skipBroken'),
+    keepNames: options.off('renames'),
     retry: options.flag('retry'),
   });
   const rendered = changeResult(result, { dryRun });
@@ -209,6 +212,7 @@ async function rebase(call: Call) {
       ...change(call),
       target: call.args[0] ?? '',
       allowDowngrade: call.options.flag('allowDowngrade'),
+      keepNames: call.options.off('renames'),
       ...(kernel === undefined ? {} : { kernel }),
       ...(kernelRelease === undefined ? {} : { kernelRelease }),
     }),

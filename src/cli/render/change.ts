@@ -61,6 +61,12 @@ export function renderPlan(plan: Plan): string[] {
     ...(plan.remove.length === 0
       ? []
       : ['Remove:', ...plan.remove.map((entry) => `  - ${entry.name} ${entry.version}`)]),
+    ...(plan.renames.length === 0
+      ? []
+      : [
+          'Renamed by the new release:',
+          ...plan.renames.map(({ from, to, since }) => `  ${from} -> ${to ?? 'nothing'} (since ${since})`),
+        ]),
     ...(plan.inactive.length === 0 ? [] : [`Inactive (the base has them): ${plan.inactive.join(' ')}`]),
     ...(plan.suspended.length === 0
       ? []
