@@ -7,7 +7,7 @@ import { exitStatusOf } from './exit-status.ts';
 import { commandWords, isJobCommand, runCall } from './jobs.ts';
 import { asProductError, type CommandResult, type OutputOptions, printError, printResult } from './output.ts';
 import { type ProgressReporter, type ProgressStyle, progressReporter } from './progress.ts';
-import { restarting } from './restart.ts';
+import { restarting, takesReboot } from './restart.ts';
 
 /** What every command is called with besides its own arguments. */
 export interface Call {
@@ -136,7 +136,7 @@ export function addCommand(
   setup(command);
   if (isJobCommand(commandWords(command)))
     command.option('--background', 'start it as a job, print its id and return');
-  const restarts = command.options.some(({ long }) => long === '--reboot');
+  const restarts = takesReboot(command);
   addGlobalOptions(command);
   command.action(async () => {
     await runHandler(restarts ? restarting(handler) : handler, command, run);

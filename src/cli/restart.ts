@@ -8,7 +8,16 @@ import type { Handler } from './program.ts';
 /** Long enough for the answer to reach an ssh session. */
 const delaySeconds = 2;
 
+/** `convert` restarts by itself: the system that it works on is no deployment yet. */
+const withReboot = new WeakSet<Command>();
+
+/** True for a command that got its `--reboot` here. */
+export function takesReboot(command: Command): boolean {
+  return withReboot.has(command);
+}
+
 export function rebootOption(command: Command): Command {
+  withReboot.add(command);
   return command.option('--reboot', 'restart when it is done, if another deployment starts next');
 }
 

@@ -146,11 +146,14 @@ const efiLoaders = [
   'efi/boot/bootaa64.efi',
 ];
 
+/** What only GRUB's module ext2 says (grub-core/fs/ext2.c); the names of modules stand in other modules too. */
+const ext2Text = 'not an ext2 filesystem';
+
 /** A GRUB on FAT need not know ext4, and OpenWrt's for x86 EFI does not: its modules are named in the image. */
 function requireReadableRoot(boot: StockBoot, bootType: string): void {
   if (bootType !== 'vfat') return;
   const path = efiLoaders.map((name) => join(boot.path, name)).find(exists);
-  if (path !== undefined && Buffer.from(readFile(path)).includes('\0ext2\0')) return;
+  if (path !== undefined && Buffer.from(readFile(path)).includes(ext2Text)) return;
   throw unsupported(
     'the boot loader on the EFI partition cannot read ext4 (its GRUB has no module ext2)',
     "put a GRUB with the modules ext2 and part_gpt there, boot the BIOS image, or install an image made by 'opkg-ostree image build'",
