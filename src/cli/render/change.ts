@@ -5,8 +5,10 @@ import { renderStatus } from './status.ts';
 
 /** What a changing command prints: the plan for a dry run, whether or not it changes anything, else what was made. */
 export function changeResult(result: ChangeResult, { dryRun }: { readonly dryRun: boolean }): CommandResult {
-  if (result.outcome === 'planned') return { json: result.plan, text: renderPlan(result.plan) };
-  if (dryRun) return { json: result.plan, text: changeText(result) };
+  const notes = result.notes.map((note) => `note: ${note}`);
+  if (result.outcome === 'planned')
+    return { json: result.plan, text: [...renderPlan(result.plan), ...notes] };
+  if (dryRun) return { json: result.plan, text: [...changeText(result), ...notes] };
   const json = {
     outcome: result.outcome,
     plan: result.plan,
@@ -15,7 +17,7 @@ export function changeResult(result: ChangeResult, { dryRun }: { readonly dryRun
     etc: result.etc,
     'history-id': result.historyId,
   };
-  return { json, text: [...changeText(result), ...result.notes.map((note) => `note: ${note}`)] };
+  return { json, text: [...changeText(result), ...notes] };
 }
 
 function changeText(result: ChangeResult): string[] {
