@@ -51,13 +51,22 @@ export function commitTree(
   {
     ref,
     files,
+    binaries = {},
     version = '23.05.1',
     metadata = {},
-  }: { ref: string; files: Files; version?: string; metadata?: Readonly<Record<string, string>> },
+  }: {
+    ref: string;
+    files: Files;
+    /** path -> content, over the files. */
+    binaries?: Readonly<Record<string, Uint8Array>>;
+    version?: string;
+    metadata?: Readonly<Record<string, string>>;
+  },
 ): Checksum {
   const dir = fs.mkdtempSync(join(scratch, 'tree-'));
   fs.chmodSync(dir, 0o755);
   writeTree(dir, files);
+  for (const [path, bytes] of Object.entries(binaries)) fs.writeFileSync(join(dir, path), bytes);
   for (const name of ['var', 'sysroot', 'etc']) fs.mkdirSync(join(dir, name));
   fs.rmdirSync(join(dir, 'etc'));
   const out = ostree([
