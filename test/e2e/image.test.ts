@@ -53,20 +53,24 @@ describe.each(boards)('an image with $firmware', (board) => {
     },
   );
 
-  it.skipIf(obstacle)('comes back by itself from a deployment that crashes at each start', async () => {
-    const crash =
-      'echo 1 > /proc/sys/kernel/sysrq; echo "FIXTURE CRASHES"; echo b > /proc/sysrq-trigger; sleep 60';
-    await router.outside(async (cli, repo) => {
-      router.commit(repo, { name: 'bad', broken: crash });
-      await cli('upgrade');
-    });
-    const machine = router.start({ reboots: true });
-    for (let attempt = 0; attempt < 3; attempt++) await machine.waitFor(/FIXTURE CRASHES/u, 120_000);
-    await machine.waitFor(/going back to openwrt/u, 120_000);
-    await machine.waitFor(/FIXTURE STARTED two\n/u, 120_000);
-    await machine.waitFor(/FIXTURE READY/u);
-    expect(await machine.run('opkg-ostree status')).toMatch(/\(booted\)[\s\S]*\(rollback, bad\)/u);
-  });
+  // What GRUB boots is tried in fallback.test.ts, which has more ways to fail.
+  it.skipIf(obstacle ?? board.target !== 'generic-extlinux')(
+    'comes back by itself from a deployment that crashes at each start',
+    async () => {
+      const crash =
+        'echo 1 > /proc/sys/kernel/sysrq; echo "FIXTURE CRASHES"; echo b > /proc/sysrq-trigger; sleep 60';
+      await router.outside(async (cli, repo) => {
+        router.commit(repo, { name: 'bad', broken: crash });
+        await cli('upgrade');
+      });
+      const machine = router.start({ reboots: true });
+      for (let attempt = 0; attempt < 3; attempt++) await machine.waitFor(/FIXTURE CRASHES/u, 120_000);
+      await machine.waitFor(/going back to openwrt/u, 120_000);
+      await machine.waitFor(/FIXTURE STARTED two\n/u, 120_000);
+      await machine.waitFor(/FIXTURE READY/u);
+      expect(await machine.run('opkg-ostree status')).toMatch(/\(booted\)[\s\S]*\(rollback, bad\)/u);
+    },
+  );
 });
 
 /** The deployment is the root: read-only but for what the admin and the services write. */
