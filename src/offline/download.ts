@@ -40,6 +40,7 @@ function contextOf(signal: AbortSignal): Pick<OperationContext, 'signal' | 'onPr
 function copyLocal(run: Run, from: string, target: string): boolean {
   const source = toPath(from);
   if (statIfExists(source)?.isFile() !== true) {
+    run.messages.error('copy_file', `${from}: No such file or directory.\n`);
     run.messages.error('file_copy', `Failed to copy file ${from} to ${target}.\n`);
     return false;
   }

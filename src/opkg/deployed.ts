@@ -297,9 +297,9 @@ async function flag(call: CommandCall, context: DeployedContext): Promise<number
   return 0;
 }
 
-/** The lists' folder of a system that may not be the running one. */
+/** The lists' folder of a system. The configured one is on a tmpfs by way of /var, which only a booted system has. */
 export function listsFolderOf(settings: Settings, system: engine.DeployedSystem): string {
-  const inside = settings.listsFolder.slice(settings.offlineRoot?.length ?? 0).replace(/^\/+/u, '');
-  if (!inside.startsWith('var/') || system.booted) return settings.listsFolder;
-  return toByteText(join(system.varPath, inside.slice('var/'.length)));
+  return system.booted
+    ? settings.listsFolder
+    : toByteText(join(system.varPath, 'lib/opkg-ostree/opkg-lists'));
 }

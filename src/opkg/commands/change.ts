@@ -4,6 +4,7 @@ import { isOpkgOstreeError } from '../../base/index.ts';
 import {
   configurePackages,
   downloadPackage,
+  errnoText,
   fetchTo,
   flags,
   installByName,
@@ -17,7 +18,7 @@ import {
   upgradePackage,
   withTransaction,
 } from '../../offline/index.ts';
-import { now } from '../../sys/index.ts';
+import { errnoOf, now } from '../../sys/index.ts';
 import { type CommandBody, type CommandCall, failed } from './command.ts';
 import { fits } from './list.ts';
 
@@ -128,6 +129,11 @@ async function openLocal(run: Run, path: string): Promise<Package | undefined> {
     if (run.universe.readControl(await readControlOf(path), pkg)) return pkg;
   } catch (error) {
     if (!isOpkgOstreeError(error) || error.kind === 'interrupted') throw error;
+    if (errnoOf(error) !== undefined) {
+      run.messages.error('wfopen', `${path}: ${errnoText(errnoOf(error))}.\n`);
+      run.messages.error(where, `Failed to extract control file from ${path}.\n`);
+      return undefined;
+    }
     run.messages.error(where, `${error.message}.\n`);
   }
   run.messages.error(where, `Malformed package file ${path}.\n`);
