@@ -38,7 +38,7 @@ import {
   withKernel,
 } from './kernel-install.ts';
 import { type Origin, renderOrigin } from './origin.ts';
-import { dropStaged, readStaged, type StagedDeployment } from './staged.ts';
+import { dropStaged, type StagedDeployment } from './staged.ts';
 import { sweepDeployments, usedBootChecksums } from './sweep.ts';
 import { followEntries } from './switch.ts';
 import type { Sysroot } from './sysroot.ts';
@@ -69,7 +69,7 @@ export async function stageDeployment(
   const tree = commitTree(sysroot.repo, request.commit);
   const layout = findKernel(tree);
   const kernelChecksum = bootChecksum(tree, layout);
-  if (readStaged(sysroot) !== undefined) dropStaged(sysroot);
+  dropStaged(sysroot);
   sweepDeployments(sysroot);
   reserveBootSpace(sysroot, request.stateroot, kernelChecksum, layout);
   throwIfAborted(ctx.signal);

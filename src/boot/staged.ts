@@ -7,7 +7,7 @@ import { type Checksum, isChecksum, ParseError } from '../base/index.ts';
 import type { EtcReport } from '../state/index.ts';
 import { lstatIfExists, readTextIfExists, unlinkDurable, writeFileDurable } from '../sys/index.ts';
 import { type BootEntry, parseBootEntry, renderBootEntry } from './bls.ts';
-import { type DeploymentItem, deploymentPath, isStaterootName } from './deployment.ts';
+import { type DeploymentItem, deploymentPath, isStaterootName, sameDeployment } from './deployment.ts';
 import { commitVersion } from './deployments.ts';
 import { parseOrigin } from './origin.ts';
 import type { Sysroot } from './sysroot.ts';
@@ -36,7 +36,10 @@ export function holdStaged(sysroot: Sysroot, staged: StagedDeployment): void {
   writeFileDurable(join(sysroot.path, recordName), `${JSON.stringify(record, undefined, 2)}\n`);
 }
 
-/** The deployment that waits for `finalize`; undefined where there is none, or its folder is gone. */
+/**
+ * The deployment that waits for `finalize`; undefined where there is none, its folder is gone, or it was switched to already: a
+ * power cut between the switch and `dropStaged` leaves the record, and by then the deployment's `/etc` may have been edited.
+ */
 export function readStaged(sysroot: Sysroot): StagedDeployment | undefined {
   const path = join(sysroot.path, recordName);
   const text = readTextIfExists(path);
@@ -46,6 +49,7 @@ export function readStaged(sysroot: Sysroot): StagedDeployment | undefined {
   const originText = readTextIfExists(`${at}.origin`);
   if (lstatIfExists(at)?.isDirectory() !== true || originText === undefined) return undefined;
   if (!sysroot.repo.hasObject('commit', record.checksum)) return undefined;
+  if (sysroot.deployments().some((item) => sameDeployment(item, record))) return undefined;
   return {
     ...record,
     path: at,

@@ -32,6 +32,7 @@ describe.skipIf(!hasOstree || !isRoot)('finalize, killed anywhere (needs ostree 
   let before: string;
   let merged: string;
   let steps: number;
+  let switchStep: number;
 
   const finalize = (kill: Record<string, string>): Promise<Ended> => {
     const env = { HOME: scratch, OPKG_OSTREE_SYSROOT: root, OPKG_OSTREE_RUN: join(scratch, 'run'), ...kill };
@@ -84,8 +85,9 @@ describe.skipIf(!hasOstree || !isRoot)('finalize, killed anywhere (needs ostree 
     before = state(oldEtc, true);
     const counted = join(scratch, 'count');
     expect(await finalize({ KILL_COUNT: counted })).toMatchObject({ status: 0 });
-    steps = Number(fs.readFileSync(counted, 'utf8'));
+    [steps = 0, switchStep = 0] = fs.readFileSync(counted, 'utf8').split('\n').map(Number);
     expect(steps).toBeGreaterThan(200);
+    expect(switchStep).toBeGreaterThan(100);
     merged = state(join(deployments()[0]?.path ?? '', 'etc'), false);
     expect(merged).toContain('profile.opkg-ostree-new');
   }, 300_000);
@@ -101,16 +103,27 @@ describe.skipIf(!hasOstree || !isRoot)('finalize, killed anywhere (needs ostree 
     const isSwitched = deployments()[0]?.id === newId;
     // A deployment that boots has the whole merge already.
     if (isSwitched) expect(state(join(deployments()[0]?.path ?? '', 'etc'), false)).toBe(merged);
+    // What boots is nobody's to merge again: it may be running, and edited, when the command is given once more.
+    if (isSwitched) fs.writeFileSync(join(deployments()[0]?.path ?? '', 'etc/edited'), 'later');
     const again = await finalize({});
     if (again.status !== 0)
       expect([isSwitched, again.stderr]).toEqual([true, expect.stringContaining('no deployment waits')]);
     const [first, ...others] = deployments();
     expect(first?.id).toBe(newId);
     expect(others).toHaveLength(1);
+    if (isSwitched) fs.unlinkSync(join(first?.path ?? '', 'etc/edited'));
     expect(state(join(first?.path ?? '', 'etc'), false)).toBe(merged);
     expect(state(oldEtc, true)).toBe(before);
     expect(fs.readdirSync(first?.path ?? '').filter((name) => name.includes('.tmp-'))).toEqual([]);
   }
+
+  it(
+    'around the switch',
+    async () => {
+      for (let at = switchStep - 2; at <= switchStep + 5; at++) await killedAt(at, 'before');
+    },
+    limitOf(8, 10_000),
+  );
 
   const parts = Array.from({ length: Math.ceil(points / part) }, (_, index) => index);
   it.each(parts)(

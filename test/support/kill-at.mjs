@@ -1,7 +1,8 @@
 /**
  * Preloaded into a process (`node --import`), it ends it by SIGKILL at its KILL_AT-th call that changes the file system: before it, behind
- * it, or (KILL_HOW=half) in the middle of the bytes that it writes. Without KILL_AT it writes the count of such calls to the file KILL_COUNT.
- * Removals of trees are taken apart, so that they can be cut too.
+ * it, or (KILL_HOW=half) in the middle of the bytes that it writes. Without KILL_AT it writes two lines to the file
+ * KILL_COUNT: how many such calls there were, and the number of the one that switched boot/loader. Removals of trees are taken
+ * apart, so that they can be cut too.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -44,7 +45,6 @@ const changing = [
   'linkSync',
   'lutimesSync',
   'mkdirSync',
-  'renameSync',
   'rmdirSync',
   'symlinkSync',
   'truncateSync',
@@ -55,6 +55,12 @@ for (const name of changing) {
   fs[name] = (...args) => step(() => real[name](...args));
 }
 
+let switched = 0;
+fs.renameSync = (from, to) =>
+  step(() => {
+    if (String(to).endsWith('/boot/loader')) switched = count;
+    return real.renameSync(from, to);
+  });
 fs.openSync = (path, flags = 'r', ...rest) => {
   const writes = typeof flags === 'string' ? flags !== 'r' : (flags & 3) !== 0 || (flags & 64) !== 0;
   const open = () => real.openSync(path, flags, ...rest);
@@ -83,4 +89,4 @@ fs.rmSync = (path, options = {}) => {
 syncBuiltinESMExports();
 
 const report = process.env['KILL_COUNT'];
-if (report !== undefined) process.on('exit', () => real.writeFileSync(report, String(count)));
+if (report !== undefined) process.on('exit', () => real.writeFileSync(report, `${count}\n${switched}\n`));
