@@ -65,3 +65,4 @@ export {
 } from './target.ts';
 export type { ImageLayout } from './target-image.ts';
 export { mergeEnvironment } from './uboot-env.ts';
+export { type MoveReport, moveIntoVar } from './var-move.ts';

@@ -23,5 +23,5 @@ export {
   unsupported,
   withMountedStock,
 } from './locate.ts';
-export { dropStock, readStock, type StockRecord, writeStock } from './record.ts';
+export { dropStock, readStock, type StockRecord, wasStarted, writeStock } from './record.ts';
 export { stockRemains } from './remains.ts';

@@ -11,7 +11,8 @@ import {
   unlinkDurable,
   writeFileDurable,
 } from '../../sys/index.ts';
-import { stateFolder } from '../boot-state.ts';
+import { readBootState, readVerdicts, stateFolder } from '../boot-state.ts';
+import { trialTries } from '../trial.ts';
 
 export interface StockRecord {
   /** What `root=` of the old system says. */
@@ -58,4 +59,11 @@ export function writeStock(sysroot: string, { root, config, finishing }: StockRe
 /** Forgets the old system. */
 export function dropStock(sysroot: string): void {
   unlinkDurable(join(sysroot, stateFolder, name));
+}
+
+/** True where a deployment of the sysroot may have run: then its `/var` holds more than copies of the old system's. */
+export function wasStarted(sysroot: string): boolean {
+  const { pending, good, bad, tries } = readBootState(sysroot);
+  if (good !== undefined || bad !== undefined || readVerdicts(sysroot).length > 0) return true;
+  return pending !== undefined && tries !== trialTries;
 }

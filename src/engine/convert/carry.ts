@@ -1,9 +1,10 @@
 /**
  * Copies of what the admin has, from the running system into the new one. The old system keeps its own, so that it can still
- * be started. A file appears under its name only when it is whole; what a run that was cut off copied is not copied again.
+ * be started.
  */
 import { dirname, join } from 'node:path/posix';
 import { type OperationContext, RefusedError, type RelPath, throwIfAborted } from '../../base/index.ts';
+import { moveIntoVar, wasStarted } from '../../boot/index.ts';
 import {
   chmod,
   copyFile,
@@ -19,24 +20,34 @@ import {
   type Stats,
   symlink,
   tempNameFor,
-  unlinkIfExists,
   utimes,
 } from '../../sys/index.ts';
-import { isCarriedVar, stateFolders } from './rules.ts';
 
 /** How often a file that is being written is read again. */
 const attempts = 5;
 
-/** Copies the state folders and what /var keeps to the stateroot's /var; notes say what could not be. */
+/**
+ * Copies the state folders and what /var keeps to the stateroot's /var; notes say what could not be. As long as no deployment ran
+ * there, what an earlier conversion copied is copied anew.
+ */
 export function carryState(root: string, varPath: string, ctx: OperationContext, notes: string[]): void {
-  for (const [top, name] of stateFolders) {
-    const from = join(root, top);
-    if (lstatIfExists(from)?.isDirectory() === true) copyTree(from, join(varPath, name), { ctx, notes });
+  if (wasStarted(root)) {
+    notes.push(
+      'the /var that the deployment left is kept: /root, /home, /opt, /srv and /mnt are not copied again',
+    );
+  } else {
+    dropCopies(varPath);
   }
-  const from = join(root, 'var');
-  if (lstatIfExists(from)?.isDirectory() !== true) return;
-  const take = (path: string) => isCarriedVar(`var/${path}`);
-  copyTree(from, varPath, { ctx, notes, take });
+  const { beside, notes: left } = moveIntoVar(root, varPath, ctx, { keepSource: true });
+  notes.push(...left, ...beside.map((path) => `${path} holds what gave way to a file that was there`));
+}
+
+/** Everything but the history. */
+function dropCopies(varPath: string): void {
+  for (const name of readdirIfExists(varPath)) if (name !== 'lib') removeTree(join(varPath, name));
+  for (const name of readdirIfExists(join(varPath, 'lib'))) {
+    if (name !== 'opkg-ostree') removeTree(join(varPath, 'lib', name));
+  }
 }
 
 /**
@@ -52,11 +63,11 @@ export function carryEtc(
 ): void {
   const [etc, defaults] = [join(deployment, 'etc'), join(deployment, 'usr/etc')];
   const temp = tempNameFor(etc);
-  copyTree(join(root, 'etc'), temp, { ctx, notes });
+  copyMissing(join(root, 'etc'), temp, { ctx, notes });
   for (const path of own) {
     if (lstatIfExists(join(defaults, path))?.isFile() === true) removeTree(join(temp, path));
   }
-  copyTree(defaults, temp, { ctx, notes, keep: true });
+  copyMissing(defaults, temp, { ctx, notes });
   removeTree(etc);
   rename(temp, etc);
 }
@@ -64,101 +75,63 @@ export function carryEtc(
 interface CopyRun {
   readonly ctx: OperationContext;
   readonly notes: string[];
-  /** Whether a path below the copied folder is taken. */
-  readonly take?: (path: string) => boolean;
-  /** What is there stays, whatever it is. */
-  readonly keep?: boolean;
 }
 
-/** Copies a folder into another, which may hold some of it. Neither other file systems nor symlinks are entered. */
-function copyTree(from: string, to: string, run: CopyRun): void {
+/** Copies what is not there yet of a folder into another. Neither other file systems nor symlinks are entered. */
+function copyMissing(from: string, to: string, { ctx, notes }: CopyRun): void {
   const device = lstat(from).dev;
   const pending: string[] = [''];
-  const folders: [string, Stats][] = [];
+  const made: [string, Stats][] = [];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
-    throwIfAborted(run.ctx.signal);
-    const source = join(from, path);
+    throwIfAborted(ctx.signal);
+    const [source, target] = [join(from, path), join(to, path)];
     const stats = lstatIfExists(source);
-    if (stats === undefined || (path !== '' && run.take?.(path) === false)) continue;
-    const target = path === '' ? to : join(to, path);
-    if (!stats.isDirectory()) {
-      copyLeaf(source, target, stats, run);
-      continue;
-    }
     const there = lstatIfExists(target);
-    if (there !== undefined && !there.isDirectory()) {
-      if (run.keep !== true) run.notes.push(`${source} is not copied: ${target} is no directory`);
+    if (stats === undefined || (there !== undefined && !(stats.isDirectory() && there.isDirectory())))
+      continue;
+    if (!stats.isDirectory()) {
+      copyLeaf(source, target, stats, notes);
       continue;
     }
-    if (there === undefined) mkdir(target, 0o700);
-    if (there === undefined || run.keep !== true) folders.push([target, stats]);
-    if (stats.dev !== device) {
-      run.notes.push(`${source} is a file system of its own: what it holds is not copied`);
-      continue;
+    if (there === undefined) {
+      mkdir(target, 0o700);
+      made.push([target, stats]);
     }
-    sweep(target);
-    for (const name of readdir(source)) pending.push(path === '' ? name : `${path}/${name}`);
+    if (stats.dev !== device)
+      notes.push(`${source} is a file system of its own: what it holds is not copied`);
+    else for (const name of readdir(source)) pending.push(join(path, name));
   }
   // From below: filling a folder changes its time.
-  for (const [path, stats] of folders.reverse()) attributes(path, stats);
+  for (const [path, stats] of made.reverse()) attributes(path, stats);
 }
 
-/** Removes what a copy that was cut short left under a temporary name. */
-function sweep(folder: string): void {
-  for (const name of readdirIfExists(folder)) {
-    if (/^\..+\.tmp-[0-9a-f]{12}$/u.test(name)) unlinkIfExists(join(folder, name));
-  }
-}
-
-function copyLeaf(from: string, to: string, stats: Stats, run: CopyRun): void {
-  const there = lstatIfExists(to);
-  if (there !== undefined && (run.keep === true || isSame(from, to, stats, there))) return;
-  if (there?.isDirectory() === true) {
-    run.notes.push(`${from} is not copied: ${to} is a directory`);
-    return;
-  }
-  if (!stats.isFile() && !stats.isSymbolicLink()) {
-    run.notes.push(`${from} is a device, fifo or socket: it is not copied`);
-    return;
-  }
-  const temp = tempNameFor(to);
-  try {
-    if (stats.isSymbolicLink()) {
-      symlink(readlink(from), temp);
-      lchown(temp, stats.uid, stats.gid);
-    } else {
-      attributes(temp, copyWhole(from, temp));
-    }
-    rename(temp, to);
-  } catch (error) {
-    unlinkIfExists(temp);
-    throw error;
+function copyLeaf(from: string, to: string, stats: Stats, notes: string[]): void {
+  if (stats.isSymbolicLink()) {
+    symlink(readlink(from), to);
+    lchown(to, stats.uid, stats.gid);
+  } else if (stats.isFile()) {
+    attributes(to, copyWhole(from, to));
+  } else {
+    notes.push(`${from} is a device, fifo or socket: it is not copied`);
   }
 }
 
-/** Copies until the file was the same before and after; LOCK_HELD-like refusal for one that never rests. */
-function copyWhole(from: string, temp: string): Stats {
+/** Copies until the file was the same before and after; STALE_PLAN for one that never rests. */
+function copyWhole(from: string, to: string): Stats {
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const before = lstat(from);
-    copyFile(from, temp);
+    copyFile(from, to);
     const after = lstat(from);
-    if (before.ino === after.ino && before.size === after.size && before.mtimeMs === after.mtimeMs)
-      return after;
+    const same = before.ino === after.ino && before.size === after.size && before.mtimeMs === after.mtimeMs;
+    if (same) return after;
   }
   throw new RefusedError('STALE_PLAN', `${from} changes faster than it can be copied`, {
     hint: `stop the service that writes below ${dirname(from)}, then run the command again`,
   });
 }
 
-function isSame(from: string, to: string, stats: Stats, there: Stats): boolean {
-  if (stats.isSymbolicLink()) return there.isSymbolicLink() && readlink(to) === readlink(from);
-  // A copy keeps whole seconds of the time.
-  const time = (of: Stats) => Math.floor(of.mtimeMs / 1000);
-  return stats.isFile() && there.isFile() && stats.size === there.size && time(stats) === time(there);
-}
-
 function attributes(path: string, stats: Stats): void {
   lchown(path, stats.uid, stats.gid);
   chmod(path, stats.mode & 0o7777);
-  utimes(path, stats.atimeMs / 1000, Math.floor(stats.mtimeMs / 1000));
+  utimes(path, stats.atimeMs / 1000, stats.mtimeMs / 1000);
 }

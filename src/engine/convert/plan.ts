@@ -39,6 +39,8 @@ export interface ConversionDocument {
   readonly 'needed-bytes': number;
   readonly 'free-bytes': number;
   readonly 'missing-bytes': number;
+  /** Of the boot partition, which keeps the old menu beside the new one. */
+  readonly 'boot-free-bytes': number;
   readonly space: {
     readonly objects: number;
     readonly checkout: number;
@@ -62,6 +64,8 @@ export interface ConversionPlan {
 
 /** What must stay free: the repository's own minimum, and room for the first package. */
 const reserve = 64 * 2 ** 20;
+/** For both menus, each written beside the old one. */
+const bootReserve = 64 * 1024;
 /** What directory objects and folders of a checkout take for each folder: three blocks, one of each and its metadata. */
 const folderBlocks = 3 * 4096;
 
@@ -113,6 +117,7 @@ export function planConversion(system: StockSystem, branch: string, ctx: Operati
     'needed-bytes': needed,
     'free-bytes': free,
     'missing-bytes': Math.max(0, needed - free),
+    'boot-free-bytes': fileSystemSpace(system.boot.path).free,
     space,
     resumes: exists(repo),
     steps: stepsOf(system, branch),
@@ -121,8 +126,17 @@ export function planConversion(system: StockSystem, branch: string, ctx: Operati
   return { document, rules, content: defaults.content, added: packages.added };
 }
 
-/** NO_SPACE with the figures, where the disk cannot hold both systems. */
+/** NO_SPACE with the figures where the disk cannot hold both systems, BOOT_SPACE where the boot partition is full. */
 export function requireRoom({ document }: ConversionPlan): void {
+  const bootFree = document['boot-free-bytes'];
+  if (bootFree < bootReserve) {
+    const figures = { needed: bootReserve, free: bootFree, missing: bootReserve - bootFree };
+    throw new NoSpaceError(
+      'BOOT_SPACE',
+      `the boot partition needs ${bootReserve} bytes for the new menu and has ${bootFree}: ${figures.missing} bytes are missing`,
+      { hint: 'remove from it what no boot menu names', details: figures },
+    );
+  }
   const { 'needed-bytes': needed, 'free-bytes': free, 'missing-bytes': missing, space } = document;
   if (missing === 0) return;
   throw new NoSpaceError(
