@@ -16,7 +16,14 @@ import {
 import type { DeploymentItem } from '../../src/boot/deployment.ts';
 import { withNewDeployment } from '../../src/boot/list.ts';
 import { newOrigin } from '../../src/boot/origin.ts';
-import { dropStaleTrial, goodOf, nextBootState, requireGoodKept } from '../../src/boot/trial.ts';
+import {
+  beginTrial,
+  dropStaleTrial,
+  goodOf,
+  loaderTrial,
+  nextBootState,
+  requireGoodKept,
+} from '../../src/boot/trial.ts';
 
 const item = (letter: string, booted = false): DeploymentItem => ({
   stateroot: 'openwrt',
@@ -174,5 +181,42 @@ describe('the boot state on disk', () => {
     expect(verdictOf(root, name('c'))).toBeUndefined();
     const lines = fs.readFileSync(join(root, 'ostree/opkg-ostree/verdicts'), 'utf8').trimEnd().split('\n');
     expect(lines).toHaveLength(100);
+  });
+});
+
+describe('what a loader that counts is told', () => {
+  const [a, b, c] = [item('a'), item('b'), item('c')];
+  it.each<[string, BootState, DeploymentItem[], number | undefined]>([
+    ['nothing without a trial', { good: name('a') }, [a, b], undefined],
+    [
+      'nothing where another one is first',
+      { pending: name('b'), good: name('a'), tries: 3 },
+      [a, b],
+      undefined,
+    ],
+    ['nothing where there is no other', { pending: name('a'), tries: 3 }, [a], undefined],
+    ['the place of the good one', { pending: name('a'), good: name('c'), tries: 3 }, [a, b, c], 2],
+    ['the next one where the good one is gone', { pending: name('a'), good: name('c'), tries: 1 }, [a, b], 1],
+    ['the next one where none is known to be good', { pending: name('a'), tries: 1 }, [a, b], 1],
+  ])('%s', (_, state, list, back) => {
+    const sysroot = join(work, `told-${Math.random()}`);
+    writeBootState(sysroot, state);
+    expect(loaderTrial(sysroot, list)).toEqual(
+      back === undefined ? undefined : { deployment: name('a'), tries: 3, back },
+    );
+  });
+
+  it('begins to count anew with each trial, and only then', () => {
+    const sysroot = join(work, 'anew');
+    const block = join(sysroot, 'boot/grub/grubenv');
+    fs.mkdirSync(join(sysroot, 'boot/grub'), { recursive: true });
+    const counted = `# GRUB Environment Block\nopkg_ostree_left=0\n`.padEnd(1024, '#');
+    fs.writeFileSync(block, counted);
+    const running = item('a', true);
+    beginTrial(sysroot, [running], [running], undefined);
+    beginTrial(sysroot, [b, running], [running, b], undefined);
+    expect(fs.readFileSync(block, 'utf8')).toBe(counted);
+    beginTrial(sysroot, [running], [b, running], undefined);
+    expect(fs.readFileSync(block, 'utf8')).toBe('# GRUB Environment Block\n'.padEnd(1024, '#'));
   });
 });
