@@ -1,8 +1,9 @@
-import { RefusedError, toRefName, UsageError } from '../base/index.ts';
+import { type Checksum, type RefName, RefusedError, toRefName, UsageError } from '../base/index.ts';
 import { findTarget } from '../boot/index.ts';
 import { composeRootfs } from '../compose/index.ts';
-import { type RepoMode, Repository } from '../ostree/index.ts';
-import { effectiveUser, exists, productFiles, productVersion, statIfExists } from '../sys/index.ts';
+import { parseKeyLines, parseSecretKey, type RepoMode, Repository, signCommit } from '../ostree/index.ts';
+import { effectiveUser, exists, productFiles, productVersion, readText, statIfExists } from '../sys/index.ts';
+import { addPackages } from './compose-packages.ts';
 import type { Environment } from './environment.ts';
 import { readInstalled } from './installed.ts';
 
@@ -18,6 +19,10 @@ export interface ComposeRootRequest {
   readonly initramfs?: string;
   readonly target?: string;
   readonly version?: string;
+  /** Packages to put into the base: files, names, or NAME=VERSION. */
+  readonly addPackages?: readonly string[];
+  /** A file of ed25519 secret keys, base64, one a line: each signs the commit. */
+  readonly signKey?: string;
   /** Of a repository that is made. */
   readonly mode?: string;
 }
@@ -39,8 +44,14 @@ export async function composeRoot(env: Environment, request: ComposeRootRequest)
   const stats = statIfExists(request.rootfs);
   if (stats === undefined) throw new UsageError('USAGE', `there is no ${request.rootfs}`);
   const target = request.target === undefined ? undefined : findTarget(request.target).id;
+  // A key that cannot be read is told before the work, not after it.
+  const secrets =
+    request.signKey === undefined ? [] : parseKeyLines(readText(request.signKey), parseSecretKey);
+  if (request.signKey !== undefined && secrets.length === 0)
+    throw new UsageError('USAGE', `${request.signKey} holds no key`);
   const repo = openOrInit(request.repo, request.mode);
   const { rootfs: path, kernel, kernelRelease, dtb, initramfs, version } = request;
+  const before = repo.readRef(branch);
   const result = await composeRootfs(
     repo,
     {
@@ -57,14 +68,37 @@ export async function composeRoot(env: Environment, request: ComposeRootRequest)
     },
     env,
   );
+  const added = request.addPackages ?? [];
+  const commit =
+    added.length === 0
+      ? result.commit
+      : await withRefKept(repo, branch, before, () =>
+          addPackages(repo, { commit: result.commit, branch }, added, env),
+        );
+  if (secrets.length > 0) await signCommit(repo, commit, secrets);
   return {
-    commit: result.commit,
+    commit,
     branch,
     version: result.version,
     kernelRelease: result.kernelRelease,
-    packages: readInstalled(repo, result.commit).size,
+    packages: readInstalled(repo, commit).size,
     warnings: result.warnings,
   };
+}
+
+/** A base without the packages that were asked for is not what the branch should name. */
+async function withRefKept<T>(
+  repo: Repository,
+  branch: RefName,
+  before: Checksum | undefined,
+  body: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    await repo.withTransaction((txn) => txn.setRef(branch, before));
+    throw error;
+  }
 }
 
 const modes: readonly RepoMode[] = ['bare', 'bare-user', 'bare-user-only', 'archive'];

@@ -1,6 +1,7 @@
 /** The JSON documents of docs/schema that the engine makes and every face shows. Sizes are bytes, times ISO 8601 UTC. */
 
 import type { Checksum } from '../base/index.ts';
+import type { SignatureDocument } from './commit-signatures.ts';
 import type { JobDocument } from './jobs/index.ts';
 
 export interface HealthDocument {
@@ -34,7 +35,8 @@ export interface DeploymentDocument {
   readonly 'held-packages': readonly string[];
   readonly 'kernel-release': string | null;
   readonly kargs: readonly string[];
-  readonly signatures: readonly Readonly<Record<string, unknown>>[];
+  /** Of the base commit. */
+  readonly signatures: readonly SignatureDocument[];
   readonly health: HealthDocument;
   readonly 'etc-conflicts': number;
   readonly 'script-warnings': number;

@@ -15,9 +15,9 @@ import {
 import { type FetchedNow, fetchFeed, readRemembered, writeRemembered } from './fetch-feed.ts';
 import { renewIndex } from './index-tables.ts';
 import { readTreeState } from './installed.ts';
-import { type FeedConfig, readFeedConfig } from './opkg-config.ts';
+import { type ConfigPlace, type FeedConfig, readFeedConfig } from './opkg-config.ts';
 import { noteSuccess, plainEntry, recordingRefusal } from './record.ts';
-import { requireDeployment, type Session, type Where, withSession } from './session.ts';
+import { requireDeployment, type Where, withSession } from './session.ts';
 
 /** Indices that are fetched at a time. */
 const parallelFetches = 4;
@@ -71,7 +71,7 @@ export function updateFeeds(env: Environment, where: Where, options: FetchOption
  * in force. FEED_NOT_CONFIGURED, NETWORK_*, SIGNATURE_*; FEED_DOWNGRADE where versions went back.
  */
 export async function fetchFeeds(
-  session: Session,
+  session: ConfigPlace,
   base: Checksum,
   options: FetchOptions,
   env: Environment,

@@ -31,8 +31,14 @@ export interface FeedConfig {
   readonly warnings: readonly string[];
 }
 
+/** A session, or a repository in which nothing is deployed. */
+export interface ConfigPlace {
+  readonly sysroot: { readonly repo: Repository };
+  readonly merge: Session['merge'];
+}
+
 /** The configuration for a deployment of `base` that follows the session's merge deployment. */
-export function readFeedConfig(session: Session, base: Checksum): FeedConfig {
+export function readFeedConfig(session: ConfigPlace, base: Checksum): FeedConfig {
   const etc = new EtcView(session, base);
   const names = etc.list(confFolder).filter((name) => name.endsWith('.conf'));
   const files = [mainFile, ...names.map((name) => `${confFolder}/${name}`)].flatMap((path) => {
@@ -61,7 +67,7 @@ class EtcView {
   readonly #oldDefault: MutableTree | undefined;
   readonly #newDefault: MutableTree;
 
-  constructor(session: Session, base: Checksum) {
+  constructor(session: ConfigPlace, base: Checksum) {
     this.#repo = session.sysroot.repo;
     this.#current = session.merge === undefined ? undefined : join(session.merge.path, 'etc');
     this.#oldDefault =

@@ -105,7 +105,7 @@ function withConstraint(text: string) {
 }
 
 /** One error for all blockers: the first one's code decides, the rest are in the details. */
-function refusal(blockers: readonly Blocker[]): RefusedError {
+export function refusal(blockers: readonly Blocker[]): RefusedError {
   const first = blockers[0];
   const code =
     blockers.every((blocker) => blocker.code === first?.code) && first !== undefined

@@ -10,15 +10,25 @@ import {
 import { readLayerMetadata } from '../layer/index.ts';
 import { dictString } from '../ostree/index.ts';
 import { fileSystemSpace, now } from '../sys/index.ts';
+import { signaturesOf } from './commit-signatures.ts';
 import type { DeploymentDocument, StatusDocument } from './documents.ts';
 import { countConflicts } from './etc-view.ts';
 import { healthOf } from './health.ts';
 import { currentJob } from './jobs/index.ts';
 import { openSession, type Session, type Where } from './session.ts';
+import { uniqueBytes } from './unique-bytes.ts';
 
-/** The deployments of a sysroot as json.md's `status`. */
-export function readStatus(where: Where): StatusDocument {
-  return statusOf(openSession(where));
+/** The deployments of a sysroot as json.md's `status`; `count` fills in `unique-bytes`, which reads every folder of every tree. */
+export function readStatus(where: Where, options: { readonly count?: boolean } = {}): StatusDocument {
+  const session = openSession(where);
+  const status = statusOf(session);
+  if (options.count !== true) return status;
+  const bytes = uniqueBytes(session);
+  const deployments = status.deployments.map((deployment) => ({
+    ...deployment,
+    'unique-bytes': bytes.get(deployment.id) ?? null,
+  }));
+  return { ...status, deployments };
 }
 
 /** The status of a session that is open already. */
@@ -95,7 +105,7 @@ function deploymentDocument(
     'held-packages': origin.overrides.hold.map(({ name, version }) => `${name}=${version}`).sort(),
     'kernel-release': dictString(commit.metadata, 'ostree.linux') ?? null,
     kargs: deployment.kargs,
-    signatures: [],
+    signatures: signaturesOf(repo, deployment, layer?.base ?? deployment.checksum),
     health: healthOf(session.sysroot.path, deployment),
     'etc-conflicts': countConflicts(deployment),
     'script-warnings': layer?.scriptWarnings.length ?? 0,

@@ -29,3 +29,4 @@ export * from './sign/index.ts';
 export type { FileWriter } from './staged-files.ts';
 export * from './summary.ts';
 export type { Transaction } from './transaction.ts';
+export { walkTree } from './traverse.ts';

@@ -81,7 +81,7 @@ export function deploymentCommands(program: Command, run: RunContext): void {
 }
 
 function status(call: Call) {
-  const data = engine.readStatus(where(call));
+  const data = engine.readStatus(where(call), { count: call.verbose || call.options.flag('json') });
   return { json: data, text: renderStatus(data, call.verbose) };
 }
 

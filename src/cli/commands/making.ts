@@ -2,7 +2,7 @@ import { resolve } from 'node:path/posix';
 import type { Command } from 'commander';
 import { UsageError } from '../../base/index.ts';
 import { composeRoot, initSysroot } from '../../engine/index.ts';
-import { addCommand, type Call, newCommand, type RunContext } from '../program.ts';
+import { addCommand, type Call, collect, newCommand, type RunContext } from '../program.ts';
 
 /** compose, sysroot init. */
 export function makingCommands(program: Command, run: RunContext): void {
@@ -27,6 +27,12 @@ export function makingCommands(program: Command, run: RunContext): void {
         .option('--initramfs <file>', 'an initramfs to append our early boot to')
         .option('--target <name>', 'the board family that the commit is for')
         .option('--version <version>', "the commit's version (default: the root's own)")
+        .option(
+          '--add-package <package>',
+          'a package to put into the base: FILE.ipk, NAME or NAME=VERSION',
+          collect,
+        )
+        .option('--sign-key <file>', 'a file of ed25519 secret keys that sign the commit')
         .option('--mode <mode>', 'the mode of a repository that is made'),
     compose,
   );
@@ -58,6 +64,8 @@ async function compose({ args, options, env }: Call) {
     ...optional('target'),
     ...optional('version'),
     ...optional('mode'),
+    ...optional('signKey'),
+    addPackages: options.list('addPackage'),
   });
   return {
     json: {

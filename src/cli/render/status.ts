@@ -52,6 +52,13 @@ function verboseRows(deployment: DeploymentDocument): [string, string][] {
     ['Kernel', deployment['kernel-release'] ?? 'none'],
     ['Arguments', deployment.kargs.join(' ')],
     ['Health', deployment.health.state],
+    ...deployment.signatures.map(({ type, valid, key, problem }): [string, string] => [
+      'Signature',
+      `${type}: ${valid === null ? 'checked when it was pulled' : (key ?? problem ?? 'not valid')}`,
+    ]),
+    ...(deployment['unique-bytes'] === null
+      ? []
+      : [['Alone', formatBytes(deployment['unique-bytes'])] as [string, string]]),
     ['Path', deployment.path],
   ];
 }
