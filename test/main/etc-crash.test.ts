@@ -13,9 +13,10 @@ import {
   stageDeployment,
 } from '../../src/boot/index.ts';
 import { commitTree, deploy, hasOstree, isRoot, Sysroot, vectorTree } from '../boot/support.ts';
+import { runsOf } from '../support/soak.ts';
 
 /** Every how many steps the merge is cut. */
-const stride = process.env['OPKG_OSTREE_SOAK'] === undefined ? 5 : 1;
+const stride = runsOf(5, 1);
 const digest = (dir: string) =>
   execFileSync(
     'sh',
