@@ -4,21 +4,12 @@
 # The host that answers where there is an uplink, in the first line; none by default.
 PROBE_FILE=${OPKG_OSTREE_PROBE:-/etc/opkg-ostree/probe}
 
-# An init script that hangs keeps all later ones from running.
+# An init script that hangs keeps all later ones from running: procd starts each as `/etc/rc.common /etc/rc.d/S..`.
 check_procd() {
-	local dir line
+	local running
 	[ -x /sbin/procd ] || return 77
-	for dir in /proc/[0-9]*; do
-		[ "${dir#/proc/}" != $$ ] || continue
-		line=$($BB tr '\000' ' ' <"$dir/cmdline" 2>/dev/null) || continue
-		case "$line" in
-		*/rc.common\ /etc/rc.d/S[0-9]*)
-			line=${line#*/etc/rc.d/}
-			echo "${line%% *} has not returned"
-			return 1
-			;;
-		esac
-	done
+	running=$($BB cat /proc/[0-9]*/cmdline 2>/dev/null | $BB tr '\000' '\n' | $BB sed -n 's|^/etc/rc\.d/\(S[0-9].*\)|\1|p')
+	[ -z "$running" ] || { echo "$running" | $BB sed '1s/$/ has not returned/;q'; return 1; }
 	echo 'each init script has returned'
 }
 
