@@ -7,7 +7,7 @@ import { renderDiff } from '../render/diff.ts';
 import { renderHistory } from '../render/history.ts';
 import { renderStatus } from '../render/status.ts';
 import { rebootOption } from '../restart.ts';
-import { changeOptions, confirmOption, confirmSeconds, where } from './shared.ts';
+import { change, changeOptions, confirmOption, confirmSeconds, fetchOptions, where } from './shared.ts';
 
 const plain = (command: Command) => command;
 
@@ -56,7 +56,7 @@ export function deploymentCommands(program: Command, run: RunContext): void {
     'kargs',
     'Show or change the kernel arguments of the next deployment',
     (command) =>
-      changeOptions(command)
+      fetchOptions(changeOptions(command))
         .option('--append <k=v>', 'append an argument; may be repeated', collect)
         .option('--delete <k[=v]>', 'delete an argument; may be repeated', collect)
         .option('--replace <k=v>', 'replace the values of an argument; may be repeated', collect),
@@ -87,8 +87,8 @@ function status(call: Call) {
 
 async function deploy(call: Call) {
   const result = await engine.deploy(call.env, where(call), {
+    ...change(call),
     rev: call.args[0] ?? '',
-    dryRun: call.options.flag('dryRun'),
     kargs: call.options.list('karg'),
     kargsNone: call.options.flag('kargNone'),
   });
@@ -138,8 +138,8 @@ async function kargs(call: Call) {
     return { json: { kargs: current }, text: [current.join(' ')] };
   }
   const result = await engine.changeKargs(call.env, where(call), {
+    ...change(call),
     ...changes,
-    dryRun: options.flag('dryRun'),
   });
   return changeResult(result, { dryRun: call.options.flag('dryRun') });
 }
