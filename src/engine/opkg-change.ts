@@ -3,11 +3,19 @@
 import { join } from 'node:path/posix';
 import type { PackageName } from '../base/index.ts';
 import { carryOrigin, type Origin } from '../boot/index.ts';
-import { exists, mkdirp, readdirIfExists, readFileIfExists, writeFileDurable } from '../sys/index.ts';
+import {
+  exists,
+  lstatIfExists,
+  mkdirp,
+  readFileIfExists,
+  readTextIfExists,
+  unlinkIfExists,
+  writeFileDurable,
+} from '../sys/index.ts';
 import { aimAt } from './aim.ts';
 import { type ChangeOptions, type ChangeResult, change } from './change.ts';
 import type { Environment } from './environment.ts';
-import { readSnapshotFiles } from './feed-snapshot.ts';
+import { currentSnapshotId, readSnapshotFiles } from './feed-snapshot.ts';
 import { readInstalled, readTreeState } from './installed.ts';
 import { isPackageFile, localRequest, readLocalFiles } from './local-files.ts';
 import { openSession, requireDeployment, type Where } from './session.ts';
@@ -105,20 +113,34 @@ export function deployedSystem(where: Where): DeployedSystem | undefined {
 }
 
 /**
- * Writes the newest feed snapshot into opkg's folder of lists, as opkg would have: `<name>` and `<name>.sig`. With `missing`
- * only where there are none. Returns the names of the feeds that were written.
+ * Writes the newest feed snapshot into opkg's folder of lists, as opkg would have: `<name>` and `<name>.sig`. Nothing is
+ * written where the snapshot is the one that was written last; what that one had and this one has not goes.
  */
-export function exportLists(where: Where, folder: string, options: { readonly missing: boolean }): string[] {
-  if (options.missing && readdirIfExists(folder).length > 0) return [];
-  const files = readSnapshotFiles(openSession(where).sysroot.repo);
-  if (files.length === 0) return [];
+export function exportLists(where: Where, folder: string): void {
+  const { repo } = openSession(where).sysroot;
+  const id = currentSnapshotId(repo);
+  const stamp = join(folder, stampName);
+  const [lastId, ...lastNames] = (readTextIfExists(stamp) ?? '').split('\n');
+  if (id === undefined || id === lastId) return;
+  // LuCI looks for the lists with find, which does not follow the link that our /var has here.
+  if (lstatIfExists(folder)?.isSymbolicLink() === true) unlinkIfExists(folder);
   mkdirp(folder);
+  const files = readSnapshotFiles(repo);
   for (const { name, index, signature } of files) {
     put(join(folder, name), index);
     if (signature !== undefined) put(join(folder, `${name}.sig`), signature);
   }
-  return files.map(({ name }) => name);
+  const names = files.map(({ name }) => name);
+  for (const name of lastNames) {
+    if (name === '' || name.includes('/') || names.includes(name)) continue;
+    unlinkIfExists(join(folder, name));
+    unlinkIfExists(join(folder, `${name}.sig`));
+  }
+  writeFileDurable(stamp, [id, ...names, ''].join('\n'));
 }
+
+/** Says which snapshot the lists are of. Readers of the folder pass over this ending. */
+const stampName = '.snapshot.sig';
 
 function put(path: string, bytes: Uint8Array): void {
   const before = readFileIfExists(path);

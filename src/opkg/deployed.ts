@@ -97,7 +97,7 @@ async function update(call: CommandCall, context: DeployedContext): Promise<numb
     return 1;
   }
   const folder = settings.listsFolder;
-  engine.exportLists(context.where, toPath(folder), { missing: false });
+  engine.exportLists(context.where, toPath(folder));
   for (const { name, url, 'signed-by': key } of document.feeds) {
     const source = settings.sources.find((one) => one.name === toByteText(name));
     messages.notice(

@@ -100,8 +100,7 @@ async function runDeployed(
 ): Promise<number> {
   const settings = { ...given, listsFolder: listsFolderOf(given, context.system) };
   const needsLists = command.load === 'all' || name === 'list' || name === 'install';
-  if (needsLists && effectiveUser() === 0)
-    exportLists(context.where, toPath(settings.listsFolder), { missing: true });
+  if (needsLists && effectiveUser() === 0) exportLists(context.where, toPath(settings.listsFolder));
   const run = load(command, args, settings, console);
   const commandCall = { run, console, args, signal: call.signal };
   const body = deployedCommands[name];

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Scene, startScene } from '../support/world/index.ts';
+import { ensureBundle, runProgram, type Scene, startScene } from '../support/world/index.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -36,6 +36,23 @@ describe.skipIf(!isRoot)('opkg on a deployment (needs root)', () => {
       expect(gunzipSync(readFileSync(join(lists(), name))).toString()).toMatch(/^Package: /u);
       expect(existsSync(join(lists(), `${name}.sig`))).toBe(true);
     }
+  });
+
+  it('keeps the lists where LuCI’s package page finds them: below no link, unpacked by gzip', async () => {
+    // As a booted system has it: /var/opkg-lists is a link onto a tmpfs, which find does not follow.
+    rmSync(lists(), { recursive: true });
+    symlinkSync('/nonexistent/opkg-lists', lists());
+    expect((await opkg('list jq')).stdout).toMatch(/^jq - /u);
+    const page = await runProgram('sh', [
+      '-c',
+      'find "$1" -type f "!" -name "*.sig" | xargs -r gzip -cd',
+      'sh',
+      lists(),
+    ]);
+    expect(page).toMatchObject({ status: 0, stderr: '' });
+    const paragraphs = page.stdout.split(/\n\n+/u).filter((text) => text.trim() !== '');
+    expect(paragraphs.length).toBeGreaterThan(5);
+    expect(paragraphs.filter((text) => !text.startsWith('Package: '))).toEqual([]);
   });
 
   it('answers from the deployment’s database and the lists', async () => {
@@ -89,8 +106,11 @@ describe.skipIf(!isRoot)('opkg on a deployment (needs root)', () => {
   });
 
   it('is the same program under the name opkg', async () => {
-    const { status, stdout } = await scene.cli.run('opkg', 'print-architecture');
-    expect({ status, stdout }).toMatchObject({ status: 0 });
-    expect(stdout).toMatch(/^arch all 1$/mu);
+    const named = join(scene.folder, 'opkg');
+    symlinkSync(ensureBundle(), named);
+    const env = { OPKG_OSTREE_SYSROOT: scene.sysroot };
+    const ended = await runProgram(process.execPath, [named, 'print-architecture'], { env });
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    expect(ended.stdout).toMatch(/^arch all 1$/mu);
   });
 });
