@@ -150,13 +150,16 @@ Installed-Time: 1534405875
 
 `;
 
-/** Writes the feeds below `folder/feeds` and the packages as files below `folder/files`. */
-export function writeFeeds(folder: string): void {
+/** Writes the feeds with their packages below `folder/feeds`; without those that opkg 18.06 ends at with a crash. */
+export function writeFeeds(folder: string, options: { readonly forOldOpkg: boolean }): void {
   for (const [name, packages] of [
     ['main', mainPackages],
     ['old', oldPackages],
   ] as const) {
-    const entries = packages.map((input) => {
+    const chosen = packages.filter(
+      ({ control }) => !options.forOldOpkg || control['Architecture'] !== 'mips',
+    );
+    const entries = chosen.map((input) => {
       const { Package: name = '', Version: version = '', Architecture: arch = '' } = input.control;
       return { fileName: `${name}_${version}_${arch}.ipk`, bytes: buildIpk(input), control: input.control };
     });
