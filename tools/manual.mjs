@@ -22,7 +22,12 @@ async function commandTree() {
     banner: { js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url);" },
   });
   const { buildProgram } = await import(pathToFileURL(bundle).href);
-  return buildProgram({ argv: [], signal: new AbortController().signal, outcome: { status: 0 }, keepAfterHangup: () => undefined });
+  return buildProgram({
+    argv: [],
+    signal: new AbortController().signal,
+    outcome: { status: 0 },
+    keepAfterHangup: () => undefined,
+  });
 }
 
 /** Every command that does something, with its full name. */
@@ -87,6 +92,15 @@ function manual(program) {
   ].join('\n');
 }
 
+/** Commands that take the names of packages, and which of them. */
+const packageKinds = {
+  install: '',
+  info: '',
+  remove: ' --layered',
+  files: ' --installed',
+  why: ' --installed',
+};
+
 function bash(program) {
   const groups = program.commands.filter((command) => command.commands.length > 0);
   const cases = [
@@ -95,7 +109,9 @@ function bash(program) {
     ),
     ...leaves(program).map(({ path, command }) => {
       const words = command.options.map((entry) => entry.long).filter(Boolean);
-      return `    '${path.join(' ')}') words="${words.join(' ')}" ;;`;
+      const kind = packageKinds[path.join(' ')];
+      const names = kind === undefined ? '' : ` $(opkg-ostree list --names${kind} "$cur*" 2>/dev/null)`;
+      return `    '${path.join(' ')}') words="${words.join(' ')}${names}" ;;`;
     }),
   ];
   return `# bash completion for opkg-ostree; made by tools/manual.mjs

@@ -15,7 +15,7 @@ _opkg_ostree() {
     repo) words="ls cat log show diff refs rev-parse init commit checkout pull-local reset fsck prune config remote pull serve sign summary" ;;
     uci) words="show export merge" ;;
     'status') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
-    'deploy') words="--dry-run --expect-plan --reboot --karg --karg-none --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'deploy') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --karg --karg-none --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'rollback') words="--keep-etc --reboot --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'set-default') words="--background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'finalize') words="--confirm-timeout --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;

@@ -61,20 +61,27 @@ export async function searchPackages(where: Where, text: string): Promise<Packag
   });
 }
 
-/** The names that begin so, of what is on offer and what is installed, sorted: what a shell completes. */
-export async function namesBeginning(where: Where, start: string): Promise<string[]> {
-  const names = namesOf(await openCatalog(where));
-  return [...names].filter((name) => name.startsWith(start)).sort();
-}
-
 /** The packages of that kind whose name fits the pattern (`*` and `?`), sorted by name. */
 export async function listPackages(
   where: Where,
   kind: ListKind,
   pattern: string | undefined,
 ): Promise<PackageSummary[]> {
-  const fits = pattern === undefined ? () => true : matcher(pattern);
   const catalog = await openCatalog(where);
+  return namesOfKind(catalog, kind, pattern).flatMap((name) => summary(catalog, name) ?? []);
+}
+
+/** As `listPackages`, the names alone: what a shell completes, without a look into the indices. */
+export async function listNames(
+  where: Where,
+  kind: ListKind,
+  pattern: string | undefined,
+): Promise<readonly string[]> {
+  return namesOfKind(await openCatalog(where), kind, pattern);
+}
+
+function namesOfKind(catalog: Catalog, kind: ListKind, pattern: string | undefined): readonly PackageName[] {
+  const fits = pattern === undefined ? () => true : matcher(pattern);
   const { tree, newest } = catalog;
   const isOfKind = (name: PackageName) => {
     const installed = tree?.installed.get(name)?.version;
@@ -85,10 +92,7 @@ export async function listPackages(
     if (offered === undefined || installed === undefined) return false;
     return opkgSource.compareVersions(offered, installed) > 0;
   };
-  return [...namesOf(catalog)]
-    .filter((name) => fits(name) && isOfKind(name))
-    .sort()
-    .flatMap((name) => summary(catalog, name) ?? []);
+  return [...namesOf(catalog)].filter((name) => fits(name) && isOfKind(name)).sort();
 }
 
 /** Every version of a package that is installed or on offer; PACKAGE_UNKNOWN where there is none. */

@@ -3,6 +3,7 @@ export type { EtcConflict } from '../state/index.ts';
 export { applyManifest, exportManifest } from './apply.ts';
 export {
   type ListKind,
+  listNames,
   listPackages,
   type PackageDetails,
   packageFiles,

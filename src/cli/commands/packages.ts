@@ -39,7 +39,8 @@ function lookCommands(program: Command, run: RunContext): void {
       c
         .option('--installed', 'those of the next deployment')
         .option('--layered', 'those layered on the base')
-        .option('--upgradable', 'those with a newer version in the feeds'),
+        .option('--upgradable', 'those with a newer version in the feeds')
+        .option('--names', 'names alone'),
     list,
   );
   addCommand(program, run, 'info <name>', 'Show everything about a package', (c) => c, info);
@@ -127,7 +128,12 @@ async function list(call: Call) {
   const { options } = call;
   const chosen = (['installed', 'layered', 'upgradable'] as const).filter((name) => options.flag(name));
   if (chosen.length > 1) throw new UsageError('USAGE', 'choose one of --installed, --layered, --upgradable');
-  const found = await engine.listPackages(where(call), chosen[0] ?? 'available', call.args[0]);
+  const kind = chosen[0] ?? 'available';
+  if (options.flag('names')) {
+    const names = await engine.listNames(where(call), kind, call.args[0]);
+    return { json: names, text: [...names] };
+  }
+  const found = await engine.listPackages(where(call), kind, call.args[0]);
   return { json: found, text: found.map(packageLine) };
 }
 
