@@ -109,6 +109,11 @@ describe.skipIf(obstacle !== undefined)(
         await machine.waitFor(/FIXTURE READY/u);
         await expectBack(machine, reason);
         await reboot(machine);
+        // The branch still has it: an upgrade by itself does not choose it again, and the history knows why.
+        await router.outside(async (cli) => {
+          await expect(cli('upgrade')).rejects.toThrow(/made? .*again, which was given up/u);
+          expect(await cli('history', '--json')).toMatch(/"verdict": "bad"/u);
+        });
       },
       limit,
     );
