@@ -20,7 +20,7 @@ export function deploymentCommands(program: Command, run: RunContext): void {
     'deploy <rev>',
     'Make a deployment of a branch or commit, keeping the layered packages',
     (command) =>
-      rebootOption(changeOptions(command))
+      fetchOptions(changeOptions(command))
         .option('--karg <k=v>', 'kernel argument to append; may be repeated', collect)
         .option('--karg-none', 'start without the kernel arguments of the previous deployment'),
     deploy,
