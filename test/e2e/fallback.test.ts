@@ -81,13 +81,13 @@ describe.skipIf(obstacle !== undefined)(
     const check = '#!/bin/sh\necho no uplink\nexit 1\n';
     const cases: { what: string; tree: Omit<FixtureOptions, 'name'>; says: RegExp; reason: RegExp }[] = [
       {
-        what: 'a required check that fails',
+        what: 'the failure of a required check',
         tree: { files: { 'usr/etc/opkg-ostree/checks.d/required/uplink': check } },
         says: /checks failed: uplink: going back to openwrt/u,
         reason: /Reason: checks failed: uplink$/mu,
       },
       {
-        what: 'a tree without an init',
+        what: 'the lack of an init',
         tree: { without: ['usr/sbin/init'] },
         says: /has no \/sbin\/init\n[\s\S]*going back to openwrt/u,
         reason: /Reason: .* has no \/sbin\/init$/mu,
@@ -99,9 +99,9 @@ describe.skipIf(obstacle !== undefined)(
         reason: /Reason: .* as often as it may/u,
       },
     ];
-    it.each(cases)(
-      '$what',
-      async ({ tree, says, reason }) => {
+    it.each(cases.map((entry) => [entry.what, entry] as const))(
+      '%s',
+      async (_, { tree, says, reason }) => {
         await router.upgrade({ name: 'two', ...tree });
         const machine = router.start({ reboots: true });
         await machine.waitFor(says, limit);
