@@ -30,7 +30,7 @@ import {
   type VariantDict,
   v,
 } from '../ostree/index.ts';
-import type { AvailablePackage, PackageLookup } from '../packages/index.ts';
+import type { PackageLookup } from '../packages/index.ts';
 import { openIndex, sweepTables } from './index-tables.ts';
 
 /** One feed of a snapshot. */
@@ -48,8 +48,6 @@ export interface FeedSnapshot {
   readonly feeds: readonly SnapshotFeed[];
   /** The feeds' indices in the same order; what they offer is read when it is asked for. */
   readonly indices: readonly FeedIndex[];
-  /** Every package that the feeds offer: a full parse, made when it is first asked for. */
-  readonly packages: readonly AvailablePackage[];
   /** What all feeds offer, by name. */
   readonly lookup: PackageLookup;
   /** Entries of the indices that cannot be used, with the reason. */
@@ -127,15 +125,10 @@ function makeSnapshot(
   feeds: readonly SnapshotFeed[],
   indices: readonly FeedIndex[],
 ): FeedSnapshot {
-  let packages: readonly AvailablePackage[] | undefined;
   return {
     id,
     feeds,
     indices,
-    get packages() {
-      packages ??= indices.flatMap((index) => [...index.packages()]);
-      return packages;
-    },
     lookup: {
       answering: (name) => indices.flatMap((index) => index.answering(name)),
       names: () => indices.flatMap((index) => [...index.names()]),
