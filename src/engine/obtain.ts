@@ -140,6 +140,8 @@ async function downloadAll(
     const onProgress: OperationContext['onProgress'] = ({ done }) => progress(sha256, done ?? 0, name);
     const signal = ctx.signal === undefined ? stop : AbortSignal.any([ctx.signal, stop]);
     await downloadFile({ url: origin.url, path, size, sha256 }, { signal, onProgress }, transfer);
+    // What a dry run brought is there at once: its bytes count as well.
+    progress(sha256, size, name);
     files.set(sha256, path);
   });
   return files;
