@@ -23,6 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   opkg: ['engine', 'offline', 'ipk', 'packages', 'sys', 'base'],
   cli: [
     'opkg',
+    'rpc',
     'engine',
     'layer',
     'compose',
