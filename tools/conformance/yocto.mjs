@@ -40,11 +40,18 @@ const cases = folders.flatMap((folder) =>
     .filter((name) => values.only === undefined || name.includes(values.only)),
 );
 
+const word = ({ passed }) => (passed ? 'passed' : 'failed');
+const beside = commands.length > 1;
 const rows = [];
+console.log(
+  `| case | ours |${beside ? ' beside |' : ''} ours, last line |\n|---|---|${beside ? '---|' : ''}---|`,
+);
 for (const name of cases) {
-  rows.push([name, ...(await Promise.all(commands.map((command) => runCase(suite, name, command))))]);
+  const outcomes = await Promise.all(commands.map((command) => runCase(suite, name, command)));
+  rows.push([name, ...outcomes]);
+  console.log(`| ${[name, ...outcomes.map(word), outcomes[0].note].join(' | ')} |`);
 }
-print(rows);
+summarize();
 
 /** What became of one case: `passed`, or `failed` with the last line that it printed. */
 async function runCase(suite, name, command) {
@@ -96,19 +103,10 @@ function run(program, args, options) {
   });
 }
 
-function print(rows) {
-  const word = ({ passed }) => (passed ? 'passed' : 'failed');
-  const beside = commands.length > 1;
-  console.log(
-    `| case | ours |${beside ? ' beside |' : ''} ours, last line |\n|---|---|${beside ? '---|' : ''}---|`,
-  );
-  for (const [name, own, other] of rows) {
-    console.log(`| ${name} | ${word(own)} |${other === undefined ? '' : ` ${word(other)} |`} ${own.note} |`);
-  }
+function summarize() {
   const count = (at) => rows.filter((row) => row[at].passed).length;
   console.log(`\n${rows.length} cases: ours passes ${count(1)}${beside ? `, beside ${count(2)}` : ''}.`);
-  if (beside) {
-    const lost = rows.filter(([, own, other]) => other.passed && !own.passed).map(([name]) => name);
-    console.log(`Passed beside and not by ours: ${lost.length === 0 ? 'none' : lost.join(', ')}.`);
-  }
+  if (!beside) return;
+  const lost = rows.filter(([, own, other]) => other.passed && !own.passed).map(([name]) => name);
+  console.log(`Passed beside and not by ours: ${lost.length === 0 ? 'none' : lost.join(', ')}.`);
 }
