@@ -164,7 +164,7 @@ async function writeEsp(
 ): Promise<void> {
   // The names of the removable-media path (UEFI 2.10, 3.5.1.1).
   const name = efiPlatform === 'arm64-efi' ? 'BOOTAA64.EFI' : 'BOOTX64.EFI';
-  await makeGrub(efiPlatform, plan, join(scratch, name), ['fat'], ctx);
+  await makeGrub(efiPlatform, plan, join(scratch, name), ['fat', 'all_video'], ctx);
   const { signal } = ctx;
   await makeFat(plan, partition, file, 'ESP', ctx);
   const image = `${file}@@${partition.start}`;
