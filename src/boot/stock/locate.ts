@@ -34,14 +34,13 @@ export interface RunningStock {
   readonly kernelRelease: string;
 }
 
-/** Where /proc, /sys and /dev are; tests bring their own. */
+/** Where /proc and /sys are; tests bring their own. */
 export interface KernelView {
   readonly proc: string;
   readonly sys: string;
-  readonly dev: string;
 }
 
-const runningKernel: KernelView = { proc: '/proc', sys: '/sys', dev: '/dev' };
+const runningKernel: KernelView = { proc: '/proc', sys: '/sys' };
 const mountLimit = 30_000;
 
 /** Looks at the running system. CONVERT_UNSUPPORTED for a root that is no ext file system on a partition. */
