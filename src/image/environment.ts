@@ -21,7 +21,7 @@ export function writeStoredEnvironment(plan: DiskPlan, stored: StoredEnvironment
   try {
     const old = stored.offsets.map((offset) => {
       const copy = new Uint8Array(stored.size);
-      read(fd, copy, partition.start + offset, stored.size);
+      read(fd, copy, 0, stored.size, partition.start + offset);
       return copy;
     });
     stored.render(old).forEach((copy, index) => {
