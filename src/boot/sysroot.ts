@@ -8,6 +8,7 @@ import {
   type HeldLock,
   lstatIfExists,
   readdirIfExists,
+  statIfExists,
   utimes,
   waitForLock,
   writeFileDurable,
@@ -23,6 +24,7 @@ import {
 } from './deployments.ts';
 import { type Loader, type LoaderOptions, loaderFor } from './loaders/index.ts';
 import { renderOrigin } from './origin.ts';
+import { readStock } from './stock/record.ts';
 import { configGroup, type InitOptions, initSysroot, loaderOptions } from './sysroot-init.ts';
 import { findTarget, type Target } from './target.ts';
 
@@ -58,6 +60,7 @@ export class Sysroot {
         hint: "name one with --sysroot DIR, or make one with 'opkg-ostree sysroot init DIR --target NAME'",
       });
     }
+    refuseCoveredBoot(path);
     const repo = Repository.open(join(path, 'ostree/repo'));
     const id = repo.config.get(configGroup, 'target');
     return new Sysroot(path, repo, id === undefined ? undefined : findTarget(id), view);
@@ -174,4 +177,21 @@ export function findDeployment(deployments: readonly Deployment[], id: string): 
   throw new RefusedError('DEPLOYMENT_NOT_FOUND', `there is no deployment ${id}`, {
     hint: "'opkg-ostree status' lists them",
   });
+}
+
+/**
+ * The stock system of a conversion has its boot partition mounted over the sysroot's /boot: a sysroot without boot entries would
+ * be seen, and cleaned of all that it deployed.
+ */
+function refuseCoveredBoot(path: string): void {
+  if (readStock(path) === undefined) return;
+  const [boot, ostree] = [statIfExists(join(path, 'boot')), statIfExists(join(path, 'ostree'))];
+  if (boot === undefined || boot.dev === ostree?.dev) return;
+  throw new SystemError(
+    'SYSROOT_INVALID',
+    `the boot partition of the old system is mounted on ${join(path, 'boot')}`,
+    {
+      hint: "restart into the deployment; here only 'opkg-ostree convert --plan' and '--apply' work",
+    },
+  );
 }

@@ -63,7 +63,7 @@ async function convert(call: Call) {
       return { json: document, text: renderFinish(document) };
     }
     case 'undo': {
-      const changed = await engine.convertUndo(env, where(call));
+      const changed = await engine.convertUndo(env, where(call), requestOf(call).root);
       return {
         json: { changed },
         text: [

@@ -9,15 +9,17 @@ import {
   type Deployment,
   dropStock,
   handBack,
+  locateStock,
   readBootState,
   readStock,
   type StockRecord,
   stateName,
   stockRemains,
   verdictOf,
+  withMountedStock,
   writeStock,
 } from '../../boot/index.ts';
-import { lstatIfExists, readdirIfExists, rmdir, unlinkIfExists } from '../../sys/index.ts';
+import { exists, lstatIfExists, readdirIfExists, rmdir, unlinkIfExists } from '../../sys/index.ts';
 import type { Environment } from '../environment.ts';
 import { noteSuccess } from '../record.ts';
 import { openSession, type Session, type Where, withSession } from '../session.ts';
@@ -60,13 +62,26 @@ export function convertFinish(env: Environment, where: Where): Promise<FinishDoc
   });
 }
 
-/** Lets the old system start next; false where it was to start anyway. STALE_PLAN once its files are being removed. */
-export function convertUndo(env: Environment, where: Where): Promise<boolean> {
-  return withSession(env, where, ({ sysroot }) => {
-    const stock = readStock(sysroot.path);
-    if (stock === undefined || stock.finishing) throw nothingToDo(stock);
-    return handBack(sysroot.path);
-  });
+/**
+ * Lets the old system start next, also from that system itself; false where it was to start anyway. CONVERT_UNSUPPORTED once its
+ * files are being removed.
+ */
+export async function convertUndo(
+  env: Environment,
+  where: Where,
+  root: string | undefined,
+): Promise<boolean> {
+  if (root !== undefined) return undo(root);
+  if (where.sysroot === '/' && !exists('/run/ostree-booted')) {
+    return withMountedStock(locateStock(), (mounted) => undo(mounted.root));
+  }
+  return withSession(env, where, ({ sysroot }) => undo(sysroot.path));
+}
+
+function undo(sysroot: string): boolean {
+  const stock = readStock(sysroot);
+  if (stock === undefined || stock.finishing) throw nothingToDo(stock);
+  return handBack(sysroot);
 }
 
 function requireFinishable(session: Session): { stock: StockRecord; deployment: Deployment } {
