@@ -1,10 +1,9 @@
 /**
  * Feeds of ten thousand packages beside the real opkg (of OPENWRT_ROOTFS): choosing a package with many dependencies, listing,
- * searching; and installing 1, 10 and 100 packages into a plain root. Ours runs in a new process each time; its figures for choosing,
- * listing and searching are without the start of Node, which is told apart, as opkg's is.
+ * searching. Ours runs in a new process each time; its figures are without the start of Node, which is told apart, as opkg's is.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -14,8 +13,7 @@ import { loadCurrentSnapshot, writeSnapshot } from '../src/engine/feed-snapshot.
 import { listPackages, searchPackages } from '../src/engine/index.ts';
 import { opkgSource, parseStatus } from '../src/ipk/index.ts';
 import { emptyRequest, solve } from '../src/packages/index.ts';
-import { buildIpk } from '../test/support/ipk.ts';
-import { RealOpkg, writeIndex, writeStubFeed } from '../test/support/real-opkg.ts';
+import { RealOpkg, writeStubFeed } from '../test/support/real-opkg.ts';
 import { openwrtRootfs } from '../test/support/shared-data.ts';
 import { measure, type Variant } from './lib/harness.ts';
 import { architecture, base, openWorld, type World } from './lib/opkg-world.ts';
@@ -148,103 +146,12 @@ async function choosing(folder: string, rootfs: string | undefined): Promise<voi
   await measure('opkg start', starts, { rounds: 9 });
 }
 
-/** Files of one package of the install benchmark, and bytes of each. */
-const filesEach = 20;
-const fileSize = 4096;
-
-async function installing(folder: string, rootfs: string, bundle: string): Promise<void> {
-  const feed = join(folder, 'feed');
-  mkdirSync(feed, { recursive: true });
-  const paragraphs = Array.from({ length: 100 }, (_, n) => {
-    const control = {
-      Package: `part-${n}`,
-      Version: '1.0-1',
-      Depends: 'libc',
-      Architecture: 'all',
-      Description: ` part ${n}`,
-    };
-    const files = Object.fromEntries(
-      Array.from({ length: filesEach }, (_, f) => [
-        `usr/share/part-${n}/file-${f}`,
-        content(n * filesEach + f),
-      ]),
-    );
-    const bytes = buildIpk({ control, files });
-    writeFileSync(join(feed, `part-${n}.ipk`), bytes);
-    const { Description: description, ...own } = control;
-    const fields = {
-      ...own,
-      Filename: `part-${n}.ipk`,
-      Size: bytes.byteLength,
-      SHA256sum: sha256Hex(bytes),
-      Description: description,
-    };
-    return Object.entries(fields)
-      .map(([field, value]) => `${field}: ${value}`)
-      .join('\n');
-  });
-  writeIndex(feed, paragraphs);
-  const root = join(folder, 'root');
-  if (!existsSync(root)) RealOpkg.unpack(rootfs, root);
-  const conf = join(folder, 'opkg.conf');
-  writeFileSync(conf, `dest root /\nlists_dir ext /lists\narch all 1\nsrc/gz parts file://${feed}\n`);
-  const target = join(folder, 'target');
-  // The root's own loader runs its opkg here, so that both see the same paths.
-  const loader = [
-    join(root, 'lib/ld-musl-i386.so.1'),
-    '--library-path',
-    `${root}/lib:${root}/usr/lib`,
-    join(root, 'bin/opkg'),
-  ];
-  const ours = [process.execPath, bundle, 'opkg'];
-  for (const count of [1, 10, 100]) {
-    const names = Array.from({ length: count }, (_, n) => `part-${n}`);
-    const run = (program: readonly string[], ...args: readonly string[]) => {
-      const [file = '', ...first] = program;
-      const done = spawnSync(file, [...first, '-o', target, '-f', conf, ...args], { encoding: 'utf8' });
-      if (done.status !== 0) throw new Error(`${args[0]}: ${done.stdout}${done.stderr}`);
-    };
-    const variant = (name: string, program: readonly string[]): Variant => ({
-      name,
-      prepare: () => {
-        rmSync(target, { recursive: true, force: true });
-        for (const path of ['usr/lib/opkg/info', 'var/lock', 'lists', 'tmp', 'etc/opkg'])
-          mkdirSync(join(target, path), { recursive: true });
-        writeFileSync(join(target, 'usr/lib/opkg/status'), status);
-        writeFileSync(join(target, 'usr/lib/opkg/info/libc.list'), '');
-        writeFileSync(join(target, 'usr/lib/opkg/info/kernel.list'), '');
-        run(loader, 'update');
-      },
-      run: () => run(program, 'install', ...names),
-    });
-    await measure(`opkg install of ${count}`, [variant('ours', ours), variant('opkg', loader)], {
-      rounds: 7,
-    });
-  }
-}
-
-/** Bytes that compress about as programs do. */
-function content(seed: number): Uint8Array {
-  let state = seed + 1;
-  return Uint8Array.from({ length: fileSize }, () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return (state >>> 16) % 64;
-  });
-}
-
 async function main(): Promise<void> {
   const rootfs = openwrtRootfs();
   if (rootfs === undefined) console.log('OPENWRT_ROOTFS names no root: opkg is not measured');
   const folder = mkdtempSync(join(tmpdir(), 'bench-opkg-'));
   try {
     await choosing(folder, rootfs);
-    const bundle = process.env['OPKG_OSTREE_BUNDLE'] ?? join(process.cwd(), 'dist/opkg-ostree.mjs');
-    const hasFace = spawnSync(process.execPath, [bundle, 'opkg', 'print-architecture']).status === 0;
-    if (rootfs !== undefined && hasFace) await installing(folder, rootfs, bundle);
-    else
-      console.log(
-        `\ninstalling is not measured: needs OPENWRT_ROOTFS, and a bundle with the opkg face at ${bundle}`,
-      );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
