@@ -7,7 +7,7 @@ _opkg_ostree() {
     case "$path" in ''|override|etc|sysroot|image|repo|uci) path="${path:+$path }$word" ;; esac
   done
   case "$path" in
-    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase override swap why whence apply export undo etc health confirm jobs watch cancel doctor compose sysroot convert image repo rpc uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
+    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase opkg override swap why whence apply export undo etc health confirm jobs watch cancel doctor compose sysroot convert image repo rpc uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
     override) words="remove replace hold reset" ;;
     etc) words="diff merge conflicts accept keep reset log show revert" ;;
     sysroot) words="init" ;;
@@ -35,6 +35,7 @@ _opkg_ostree() {
     'remove') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --autoremove --idempotent --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress $(opkg-ostree list --names --layered "$cur*" 2>/dev/null)" ;;
     'upgrade') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --check --preview --packages-only --no-renames --skip-broken --allow-downgrade --retry --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'rebase') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --allow-downgrade --no-renames --kernel --kernel-release --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'opkg') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'override remove') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --force-critical --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'override replace') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --force-critical --allow-unsigned --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'override hold') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --force-critical --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;

@@ -7,6 +7,7 @@ import { healthCommands } from './commands/health.ts';
 import { imageCommands } from './commands/image.ts';
 import { jobCommands } from './commands/jobs.ts';
 import { makingCommands } from './commands/making.ts';
+import { opkgCommand } from './commands/opkg.ts';
 import { overrideCommands } from './commands/override.ts';
 import { packageCommands } from './commands/packages.ts';
 import { provenanceCommands } from './commands/provenance.ts';
@@ -21,6 +22,7 @@ export function buildProgram(run: RunContext): Command {
   const program = newProgram();
   deploymentCommands(program, run);
   packageCommands(program, run);
+  opkgCommand(program, run);
   overrideCommands(program, run);
   provenanceCommands(program, run);
   wishCommands(program, run);

@@ -100,9 +100,17 @@ describe.skipIf(!isRoot)('the opkg face (needs root)', () => {
       }
     };
 
+    /** 18.06 does not know ABI versions. */
+    const old = (scenario: Scenario): Scenario => ({
+      ...scenario,
+      steps: scenario.steps.filter((step) => !step.includes('strip')),
+      except: new RegExp(`^ABIVersion: |${scenario.except?.source ?? '^\\0'}`, 'u'),
+    });
+
     it.each(
       scenarios.filter(({ name }) => !newer.has(name)).map((scenario) => [scenario.name, scenario] as const),
-    )('%s', (_, scenario) => {
+    )('%s', (_, newest) => {
+      const scenario = old(newest);
       expect(existsSync(join(chroot, 'bin/opkg'))).toBe(true);
       const real = play(scenario, join(folder, 'work'), theirs, true);
       const played = play(scenario, join(folder, 'work'), ours, true);
@@ -112,4 +120,11 @@ describe.skipIf(!isRoot)('the opkg face (needs root)', () => {
 });
 
 /** What 18.06's opkg, of 2018, does not do as the last one does: docs/formats/opkg-face.md. */
-const newer: ReadonlySet<string> = new Set([]);
+const newer: ReadonlySet<string> = new Set([
+  'a replacer',
+  'a stand-in',
+  'unsatisfiable',
+  'forced dependencies',
+  'recommendations',
+  'a wrong checksum',
+]);

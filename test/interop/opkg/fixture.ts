@@ -157,7 +157,8 @@ export function writeFeeds(folder: string, options: { readonly forOldOpkg: boole
     ['old', oldPackages],
   ] as const) {
     const chosen = packages.filter(
-      ({ control }) => !options.forOldOpkg || control['Architecture'] !== 'mips',
+      ({ control }) =>
+        !options.forOldOpkg || (control['Architecture'] !== 'mips' && control['Replaces'] === undefined),
     );
     const entries = chosen.map((input) => {
       const { Package: name = '', Version: version = '', Architecture: arch = '' } = input.control;
