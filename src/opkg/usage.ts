@@ -9,7 +9,7 @@ Package Manipulation:
 	configure [glob]	Configure unpacked packages
 	remove <pkgs|glob>	Remove packages
 	flag <flag> <pkgs>	Flag packages: hold, noprune, user, ok, installed or unpacked
-	clean			Remove the package lists' leftovers (nothing to do)
+	clean			Empty the package cache that --cache names
 
 Informational Commands:
 	list [glob]		Packages of the lists and installed ones

@@ -18,7 +18,7 @@ import {
   upgradePackage,
   withTransaction,
 } from '../../offline/index.ts';
-import { errnoOf, now } from '../../sys/index.ts';
+import { errnoOf, now, readdirIfExists, unlinkIfExists } from '../../sys/index.ts';
 import { type CommandBody, type CommandCall, failed } from './command.ts';
 import { fits } from './list.ts';
 
@@ -216,3 +216,13 @@ export const download: CommandBody = async ({ run, args, signal }) => {
 function shown(path: string | undefined): string {
   return path === undefined ? '' : toPath(path);
 }
+
+/** `clean`: empties the package cache that `--cache` names. OpenWrt's opkg has no such command, Yocto's has. */
+export const clean: CommandBody = ({ run }) => {
+  const cache = run.settings.value('cache');
+  if (cache === undefined || run.settings.on('noaction')) return 0;
+  for (const name of readdirIfExists(toPath(cache))) {
+    if (/\.(?:ipk|opk|deb)$/u.test(name)) unlinkIfExists(`${toPath(cache)}/${name}`);
+  }
+  return 0;
+};

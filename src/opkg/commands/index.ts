@@ -1,5 +1,5 @@
 /** opkg's commands: their names, what they need, what runs. */
-import { configure, download, flag, install, remove, update, upgrade } from './change.ts';
+import { clean, configure, download, flag, install, remove, update, upgrade } from './change.ts';
 import type { CommandBody } from './command.ts';
 import { compareVersionsCommand, info, printArchitecture } from './facts.ts';
 import { files, list, listChangedConffiles, listInstalled, listUpgradable, search } from './list.ts';
@@ -50,6 +50,7 @@ const table: Readonly<Partial<Record<string, Command>>> = {
   remove: writing(remove, 'database'),
   configure: writing(configure, 'database', false),
   flag: writing(flag, 'database'),
+  clean: reading(clean, 'nothing'),
   download: reading(download, 'all', withArguments),
   list: reading((call) => list(call, false), 'database', withDescriptions),
   find: reading((call) => list(call, true), 'all', { ...withDescriptions, needsArguments: true }),
