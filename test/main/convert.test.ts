@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Cli,
@@ -106,6 +107,11 @@ describe.skipIf(!isRoot)('convert of a stock system (skipped without root)', () 
       kargs: ['root=PARTUUID=a1b2c3d4-02', 'rootwait', 'console=tty1', 'console=ttyS0,115200n8', 'rw'],
       'missing-bytes': 0,
     });
+    const schema = JSON.parse(
+      readFileSync(join(import.meta.dirname, '../../docs/schema/convert.json'), 'utf8'),
+    );
+    const validate = new Ajv2020({ allowUnionTypes: true }).compile(schema);
+    expect([validate(plan), validate.errors]).toEqual([true, null]);
     expect(await cli.ok(...stock.words, '--dry-run')).toMatch(/Steps:\n {2}1\. make a sysroot for x86-64/u);
     expect(listTree(stock.root)).toEqual(before);
     expect(readFileSync(join(stock.boot, 'boot/grub/grub.cfg'), 'utf8')).toBe(original);
