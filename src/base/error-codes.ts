@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'RPC_REPLY_TOO_LARGE'
   | 'JOB_UNKNOWN'
   | 'JOB_NOT_CANCELLABLE'
+  | 'UPLOAD_UNKNOWN'
   // network
   | 'NETWORK_UNREACHABLE'
   | 'NETWORK_HTTP_STATUS'

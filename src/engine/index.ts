@@ -70,5 +70,6 @@ export { swap } from './swap.ts';
 export { initSysroot } from './sysroot-init.ts';
 export { type UndoResult, undo } from './undo.ts';
 export { changeKargs, deploy, readKargs, rebase, upgrade } from './upgrade.ts';
+export { prepareUpload, takeUpload, uploadedFile } from './uploads.ts';
 export { whenceFile } from './whence.ts';
 export { whyPackage } from './why.ts';

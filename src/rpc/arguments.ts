@@ -8,6 +8,8 @@ export type ArgumentKind =
   /** A package's name, as feeds may spell it. */
   | 'package'
   | 'packages'
+  /** Tokens of uploaded files. */
+  | 'digests'
   /** A branch, or a commit by its checksum. */
   | 'ref'
   | 'deployment'
@@ -27,7 +29,7 @@ const maxPackages = 128;
 /** rpcd hands the caller's live session along under this name: it is dropped before anything else looks. */
 const sessionMember = 'ubus_rpc_session';
 
-const patterns: Readonly<Record<Exclude<ArgumentKind, 'packages' | 'count' | 'flag'>, RegExp>> = {
+const patterns: Readonly<Record<Exclude<ArgumentKind, 'packages' | 'digests' | 'count' | 'flag'>, RegExp>> = {
   package: /^[A-Za-z0-9][A-Za-z0-9+._-]{0,127}$/u,
   ref: /^[A-Za-z0-9][A-Za-z0-9._+/:-]{0,255}$/u,
   deployment: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}-[0-9a-f]{64}\.\d{1,6}$/u,
@@ -95,10 +97,10 @@ function checkKind(name: string, kind: ArgumentKind, value: unknown): void {
   } else if (kind === 'count') {
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
       throw invalid(name, 'it is not a whole number from 0');
-  } else if (kind === 'packages') {
+  } else if (kind === 'packages' || kind === 'digests') {
     if (!Array.isArray(value) || value.length > maxPackages)
       throw invalid(name, `it is not a list of at most ${maxPackages} names`);
-    for (const item of value) checkText(name, 'package', item);
+    for (const item of value) checkText(name, kind === 'packages' ? 'package' : 'digest', item);
   } else if (value !== '') checkText(name, kind, value);
 }
 

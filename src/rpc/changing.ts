@@ -12,7 +12,10 @@ const expected = { expect_serial: 'digest' } as const;
 
 export const changingMethods: Readonly<Record<string, RpcMethod>> = {
   update: write({}, (call) => start(call, 'update', [])),
-  install: write({ packages: 'packages', remove: 'packages', plan_id: 'digest', ...expected }, install),
+  install: write(
+    { packages: 'packages', uploads: 'digests', remove: 'packages', plan_id: 'digest', ...expected },
+    install,
+  ),
   remove: write({ packages: 'packages', plan_id: 'digest', ...expected }, remove),
   upgrade: write({ packages_only: 'flag', skip_broken: 'flag', plan_id: 'digest', ...expected }, upgrade),
   deploy: write({ ref: 'ref', ...expected }, ({ args, ...call }) =>
@@ -25,6 +28,8 @@ export const changingMethods: Readonly<Record<string, RpcMethod>> = {
     job: engine.cancelJob(args.required('id'), env.now()),
   })),
   etc_settle: write({ path: 'path', decision: 'text' }, settle),
+  upload: write({}, () => ({ ...engine.prepareUpload() })),
+  upload_take: write({}, async () => ({ package: await engine.takeUpload() })),
   reboot: write(expected, reboot),
 };
 
@@ -74,9 +79,10 @@ function names(call: RpcCall, argument: string): string[] {
 }
 
 function install(call: RpcCall): Promise<RpcReply> {
-  if (call.args.list('packages').length === 0) return removeNamed(call, names(call, 'remove'));
+  const files = call.args.list('uploads').map(engine.uploadedFile);
+  if (call.args.list('packages').length + files.length === 0) return removeNamed(call, names(call, 'remove'));
   const dropped = call.args.list('remove').flatMap((name) => ['--uninstall', name]);
-  const wanted = names(call, 'packages');
+  const wanted = [...call.args.list('packages'), ...files];
   return start(call, 'install', ['--idempotent', ...planned(call), ...dropped, '--', ...wanted]);
 }
 

@@ -73,6 +73,7 @@ function errorReply(error: OpkgOstreeError): RpcReply {
 
 function exampleOf(kind: RpcMethod['takes'][string]): unknown {
   if (kind === 'packages') return ['package'];
+  if (kind === 'digests') return ['digest'];
   if (kind === 'count') return 32;
   return kind === 'flag' ? true : kind;
 }

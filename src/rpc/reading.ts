@@ -23,7 +23,14 @@ export const readingMethods: Readonly<Record<string, RpcMethod>> = {
   info: { access: 'read', takes: { name: 'package' }, run: info },
   plan: {
     access: 'read',
-    takes: { install: 'packages', remove: 'packages', upgrade: 'flag' },
+    takes: {
+      install: 'packages',
+      uploads: 'digests',
+      remove: 'packages',
+      upgrade: 'flag',
+      packages_only: 'flag',
+      skip_broken: 'flag',
+    },
     run: async (call) => ({ plan: await planOf(call) }),
   },
   diff: { access: 'read', takes: { from: 'deployment', to: 'deployment' }, run: diff },
@@ -44,19 +51,20 @@ function status({ env, where }: RpcCall): RpcReply {
 
 /** What a change would do, by the engine's own dry run. */
 async function planOf({ env, where, args }: RpcCall): Promise<engine.Plan> {
-  const requests = args.list('install');
+  const requests = [...args.list('install'), ...args.list('uploads').map(engine.uploadedFile)];
   const uninstall = args.list('remove');
   const quiet = { ...env, onProgress: () => undefined };
   const dry = { dryRun: true, cacheOnly: true };
-  if (args.flag('upgrade')) return (await engine.upgrade(quiet, where, { ...dry, ...upgradeDefaults })).plan;
+  if (args.flag('upgrade')) {
+    const choices = { packagesOnly: args.flag('packages_only'), skipBroken: args.flag('skip_broken') };
+    return (await engine.upgrade(quiet, where, { ...dry, ...choices, allowDowngrade: false })).plan;
+  }
   if (requests.length === 0) {
     return (await engine.remove(quiet, where, { ...dry, names: uninstall, idempotent: true })).plan;
   }
   const request = { ...dry, requests, uninstall, idempotent: true, allowUnsigned: false };
   return (await engine.install(quiet, where, request)).plan;
 }
-
-const upgradeDefaults = { packagesOnly: false, skipBroken: false, allowDowngrade: false };
 
 const kinds: readonly engine.ListKind[] = ['available', 'installed', 'layered', 'upgradable'];
 
