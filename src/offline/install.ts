@@ -1,17 +1,11 @@
 /** Installing one package and what it needs (opkg.md section 8). */
 import { isOpkgOstreeError } from '../base/index.ts';
 import { compareVersions } from '../ipk/index.ts';
-import {
-  chmod,
-  currentFolder,
-  fileSystemSpace,
-  mkdirp,
-  statIfExists,
-  writeFileDurable,
-} from '../sys/index.ts';
+import { currentFolder, fileSystemSpace, mkdirp, statIfExists } from '../sys/index.ts';
 import { conflictsOf, conflictsWith } from './choose.ts';
 import { mayPlace, moveOwnership, removeObsolete, takeOwnership } from './clashes.ts';
 import { backUp, dropBackups, noteConffiles, resolveConffiles } from './conffiles.ts';
+import { replaceFile } from './copy.ts';
 import { downloadPackage, isIntact } from './download.ts';
 import { toByteText, toPath } from './messages.ts';
 import { flags, type Package } from './model.ts';
@@ -417,8 +411,7 @@ class Installation {
     const folder = this.#pkg.destination?.infoFolder ?? '';
     for (const { name, bytes, mode } of members) {
       const path = toPath(`${folder}/${this.#pkg.name}.${name}`);
-      writeFileDurable(path, bytes, { mode });
-      chmod(path, mode);
+      replaceFile(path, bytes, mode);
     }
   }
 }

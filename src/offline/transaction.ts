@@ -14,6 +14,7 @@ import {
   unlinkIfExists,
   writeFileDurable,
 } from '../sys/index.ts';
+import { replaceFile } from './copy.ts';
 import { toByteText, toPath } from './messages.ts';
 import { flags, type Package } from './model.ts';
 import { Placer } from './place.ts';
@@ -109,7 +110,7 @@ export class Transaction {
       .ownedBy(pkg)
       .map((file) => `${file}\n`)
       .join('');
-    writeFileDurable(toPath(path), Buffer.from(text, 'latin1'));
+    replaceFile(toPath(path), Buffer.from(text, 'latin1'));
     pkg.flags &= ~flags.filelistChanged;
   }
 

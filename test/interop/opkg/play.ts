@@ -75,6 +75,8 @@ function treeOf(root: string): string[] {
 function contentOf(root: string, path: string): string {
   if (path.includes('usr/lib/opkg/') && /(?:\/status|\.list)$/u.test(path)) return 'database';
   if (path.startsWith('var/opkg-lists/')) return 'list';
+  // It names the folder of the feeds, which is another one in each run.
+  if (path === 'etc/opkg/feeds.conf') return 'configuration';
   return createHash('sha256')
     .update(readFileSync(join(root, path)))
     .digest('hex');
