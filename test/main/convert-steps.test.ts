@@ -206,8 +206,11 @@ describe.skipIf(!isRoot)('a conversion (skipped without root)', () => {
     writeFileSync(state, readFileSync(state, 'utf8').replace('tries 3', 'tries 2'));
     const notes = join(Sysroot.open(stock.root).varPath('openwrt'), 'roothome/notes');
     writeFileSync(notes, 'written by the deployment\n');
+    writeFileSync(join(stock.root, 'root/later'), 'new\n');
     const result = await convertApply(env, stock);
-    expect(result.notes.join('\n')).toContain('the /var that the deployment left is kept');
+    expect(result.notes.join('\n')).toContain('notes.opkg-ostree-old holds what gave way');
+    expect(readFileSync(`${notes}.opkg-ostree-old`, 'utf8')).toBe('mine\n');
+    expect(readFileSync(join(dirname(notes), 'later'), 'utf8')).toBe('new\n');
     expect(readFileSync(notes, 'utf8')).toBe('written by the deployment\n');
   });
 

@@ -20,6 +20,7 @@ import {
   type Stats,
   symlink,
   tempNameFor,
+  unlinkIfExists,
   utimes,
 } from '../../sys/index.ts';
 
@@ -28,19 +29,17 @@ const attempts = 5;
 
 /**
  * Copies the state folders and what /var keeps to the stateroot's /var; notes say what could not be. As long as no deployment ran
- * there, what an earlier conversion copied is copied anew.
+ * there, what an earlier conversion copied is copied anew; afterwards what the deployment left stays, and what differs comes beside it.
  */
 export function carryState(root: string, varPath: string, ctx: OperationContext, notes: string[]): void {
-  if (wasStarted(root)) {
-    notes.push(
-      'the /var that the deployment left is kept: /root, /home, /opt, /srv and /mnt are not copied again',
-    );
-  } else {
-    dropCopies(varPath);
-  }
+  if (wasStarted(root)) unlinkIfExists(join(varPath, movedStamp));
+  else dropCopies(varPath);
   const { beside, notes: left } = moveIntoVar(root, varPath, ctx, { keepSource: true });
-  notes.push(...left, ...beside.map((path) => `${path} holds what gave way to a file that was there`));
+  notes.push(...left, ...beside.map((path) => `${path} holds what gave way to a file of the deployment`));
 }
+
+/** What says that the state was moved before. */
+const movedStamp = 'lib/.opkg-ostree-moved';
 
 /** Everything but the history. */
 function dropCopies(varPath: string): void {
