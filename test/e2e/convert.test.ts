@@ -73,7 +73,7 @@ describe.skipIf(obstacle)(`convert on a running machine${obstacle ? ` (skipped: 
       /^hello from an added package\nmine\nlater\nls: /u,
     );
     expect(await machine.run('touch /usr/x /etc/x && echo written')).toContain('Read-only file system');
-    const status = await machine.run('opkg-ostree status --json', 60_000);
+    const status = await machine.run('opkg-ostree status --json > /tmp/status; cat /tmp/status', 60_000);
     const { deployments } = JSON.parse(status.replaceAll('\n', '')) as {
       deployments: Record<string, unknown>[];
     };
