@@ -1,6 +1,7 @@
 /** The state that a page was drawn from, as one word: a request that was made on another state is refused. */
 import { RefusedError, sha256Hex } from '../base/index.ts';
 import { readStatus, type StatusDocument, type Where } from '../engine/index.ts';
+import { readTextIfExists } from '../sys/index.ts';
 import type { RpcReply } from './method.ts';
 
 /** A word that changes whenever the deployments, their order or their marks do. */
@@ -9,9 +10,10 @@ function serialOf(status: StatusDocument): string {
   return sha256Hex(Buffer.from(marks.join('\n'))).slice(0, 16);
 }
 
-/** The status with its serial. */
+/** The status with its serial, and `boot-id`, which is another one after each start of the machine. */
 export function statusReply(status: StatusDocument): RpcReply {
-  return { ...status, serial: serialOf(status) };
+  const bootId = readTextIfExists('/proc/sys/kernel/random/boot_id')?.trim() ?? null;
+  return { ...status, serial: serialOf(status), 'boot-id': bootId };
 }
 
 /** STALE_PLAN where the deployments are not those that the caller saw; nothing where it did not say. */
