@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -67,20 +67,33 @@ describe.skipIf(!isRoot)('what is refused changes nothing and says what to do', 
     expect(message).toContain('openwrt_packages');
   });
 
-  it('a feed without a signature', async () => {
+  it('a feed whose new index has no signature', async () => {
+    const body = gzipSync('Package: new\nVersion: 1\nArchitecture: all\nFilename: new.ipk\n\n');
+    scene.server.fail('/packages/x86_64/packages/Packages.gz', { kind: 'replace', body });
     scene.server.fail('Packages.sig', { kind: 'status', status: 404 });
-    await refused(['update'], { status: 4, code: 'SIGNATURE_MISSING' });
+    const message = await refused(['update'], { status: 4, code: 'SIGNATURE_MISSING' });
+    expect(message).toContain('openwrt_packages');
+  });
+
+  it('but not a feed that lost the signature of the index that is stored with it: the stored one is verified again', async () => {
+    scene.server.fail('Packages.sig', { kind: 'status', status: 404 });
+    const before = listTree(scene.sysroot, LOGS);
+    await scene.cli.ok('update');
+    expect(treeChanges(before, listTree(scene.sysroot, LOGS))).toEqual([]);
   });
 
   it('a feed that is signed with a key that the router does not know', async () => {
     const keys = join((await scene.deployments())[0]?.path ?? '', 'etc/opkg/keys');
-    const [name = ''] = (await runProgram('ls', [keys])).stdout.split('\n');
-    const text = readFileSync(join(keys, name));
-    await runProgram('mv', [join(keys, name), join(scene.folder, 'key')]);
-    writeFileSync(join(keys, fixtureKey('stranger').fingerprint), fixtureKey('stranger').publicText);
-    await refused(['update'], { status: 4, code: 'SIGNATURE_KEY_UNKNOWN' });
-    await runProgram('rm', [join(keys, fixtureKey('stranger').fingerprint)]);
-    writeFileSync(join(keys, name), text);
+    const [name = ''] = readdirSync(keys);
+    const stranger = join(keys, fixtureKey('stranger').fingerprint);
+    renameSync(join(keys, name), join(scene.folder, 'key'));
+    writeFileSync(stranger, fixtureKey('stranger').publicText);
+    try {
+      await refused(['update'], { status: 4, code: 'SIGNATURE_KEY_UNKNOWN' });
+    } finally {
+      rmSync(stranger);
+      renameSync(join(scene.folder, 'key'), join(keys, name));
+    }
   });
 
   it('a package that is not what the index says', async () => {
