@@ -23,10 +23,10 @@ export function setStoredEnvironment(owner: EnvironmentOwner): void {
 }
 
 /**
- * Starts the count of a U-Boot that counts by itself: the deployment that was switched to has its tries, also where an older trial
- * left its count. After the switch: a count that ran before it would be that of the old deployment.
+ * Starts or ends the count of a U-Boot that counts by itself: the deployment that was switched to has its tries, also where an older
+ * trial left its count. After the switch: a count that ran before it would be that of the old deployment.
  */
-export function startStoredCount(owner: EnvironmentOwner, onTrial: boolean): void {
+export function setStoredCount(owner: EnvironmentOwner, onTrial: boolean): void {
   if (owner.loader.environment === undefined || owner.booted() === undefined) return;
   setVariables(
     new Map([

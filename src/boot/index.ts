@@ -30,7 +30,6 @@ export { type BootVersions, type RuntimeView, runningSystem } from './deployment
 export { commitEtcTree, type PlannedEtc, planEtcOf, readConflicts } from './etc.ts';
 export { type EtcRecord, etcHistory, etcHistoryRef, etcOf, recordEtc } from './etc-history.ts';
 export { type FinishOptions, type FinishReport, finishDeployment } from './finish.ts';
-export { stopGrubCount } from './grub-env.ts';
 export { changeKargs, findKarg, type KargChanges, kargKey, parseKargs, renderKargs } from './kargs.ts';
 export { bootChecksum, commitTree, directoryTree, findKernel, type KernelLayout } from './kernel.ts';
 export { type BootSpace, bootSpaceFor } from './kernel-install.ts';
@@ -52,6 +51,7 @@ export { installSkeleton, resolveInside, type SkeletonReport } from './skeleton.
 export { type StageRequest, stageDeployment } from './stage.ts';
 export { dropStaged, holdStaged, readStaged, type StagedDeployment } from './staged.ts';
 export * from './stock/index.ts';
+export { stopCount } from './stop-count.ts';
 export { type SwitchStep, type WriteOptions, writeDeployments } from './switch.ts';
 export { findDeployment, Sysroot, type SysrootLock } from './sysroot.ts';
 export { type InitOptions, initStateroot, loaderOptions } from './sysroot-init.ts';

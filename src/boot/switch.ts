@@ -26,7 +26,7 @@ import { readSubVersion } from './deployments.ts';
 import { hasEarlyBoot } from './early-boot.ts';
 import { type FirmwareStep, firmwareIsCurrent, publishFirmware } from './firmware.ts';
 import { flushFileSystems } from './flush.ts';
-import { setStoredEnvironment, startStoredCount } from './fw-setenv.ts';
+import { setStoredCount, setStoredEnvironment } from './fw-setenv.ts';
 import type { InitPlace } from './kargs.ts';
 import { directoryTree, findKernel, kernelFolder } from './kernel.ts';
 import { installKernel, withKernel } from './kernel-install.ts';
@@ -146,7 +146,7 @@ function fullSwitch(sysroot: Sysroot, plan: SwitchPlan, step: Step): void {
   flushFileSystems([join(sysroot.path, 'ostree'), boot]);
   publishFirmware(sysroot, plan.boot, entries, step);
   const items = plan.deployments.map(({ item }) => item);
-  startStoredCount(sysroot, loaderTrial(sysroot.path, items) !== undefined);
+  setStoredCount(sysroot, loaderTrial(sysroot.path, items) !== undefined);
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   type Deployment,
   readBootState,
   stateName,
-  stopGrubCount,
+  stopCount,
   verdictOf,
   writeBootState,
 } from '../boot/index.ts';
@@ -51,8 +51,8 @@ export function keepRunning(env: Environment, where: Where, reason: string): Pro
     const name = stateName(booted);
     if (readBootState(sysroot.path).pending !== name) return false;
     writeBootState(sysroot.path, { good: name });
-    stopGrubCount(sysroot.path, name);
     addVerdict(sysroot.path, { deployment: name, verdict: 'good', reason });
+    stopCount(sysroot, name);
     return true;
   });
 }

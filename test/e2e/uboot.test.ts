@@ -161,7 +161,17 @@ describe.skipIf(obstacle)(`U-Boot itself${obstacle ? ` (skipped: ${obstacle})` :
     running.send('source $scriptaddr; printenv bootargs\n');
     await running.waitFor(/opkg-ostree: starting /u);
     await running.waitFor(new RegExp(`^/boot${back}\n`, 'u'));
-    await running.waitFor(new RegExp(`bootargs=quiet name=\\S+ .* opkg-ostree\\.gave-up=${trial}`, 'u'));
+    const gaveUp = new RegExp(`bootargs=quiet name=\\S+ .* opkg-ostree\\.gave-up=${trial}`, 'u');
+    await running.waitFor(gaveUp);
+    // The same where U-Boot itself has counted and runs altbootcmd, which counts no start of ours.
+    running.send(
+      'setenv opkg_ostree_boots 0; setenv opkg_ostree_entry limit; source $scriptaddr; printenv bootargs\n',
+    );
+    await running.waitFor(/opkg-ostree: starting /u);
+    await running.waitFor(new RegExp(`^/boot${back}\n`, 'u'));
+    await running.waitFor(gaveUp);
+    running.send('printenv opkg_ostree_boots\n');
+    await running.waitFor(/opkg_ostree_boots=0\n/u);
   });
 });
 

@@ -53,7 +53,9 @@ export function renderBootScript({ command, defaults, devicetree, counter }: Boo
   }
   lines.push(
     'setenv opkg_ostree_trial',
+    'setenv opkg_ostree_gave_up',
     `if load ${partition} $kernel_addr_r /boot/loader/uEnv.txt; then env import -t $kernel_addr_r $filesize; fi`,
+    ...limitLines,
     ...(counter ? counterLines : []),
     'if test "$opkg_ostree_entry" != 2; then',
     ...startLines('', command),
@@ -73,11 +75,24 @@ export function renderBootScript({ command, defaults, devicetree, counter }: Boo
 const entryVariables = ['kernel_image', 'ramdisk_image', 'fdt_file', 'fdtdir', 'bootargs'];
 
 /**
+ * A U-Boot that counts by itself ran `altbootcmd`: as where our own count is used up. Without a trial its count is an old one, and
+ * the first entry the right one.
+ */
+const limitLines = [
+  'if test "$opkg_ostree_entry" = limit; then',
+  'setenv opkg_ostree_entry',
+  'if test -n "$opkg_ostree_trial"; then',
+  'setenv opkg_ostree_entry 2',
+  'setenv opkg_ostree_gave_up opkg-ostree.gave-up=$opkg_ostree_trial',
+  'fi',
+  'fi',
+];
+
+/**
  * Counts the starts of a deployment on trial in the stored environment, and turns to the entry to go back to when they are used up.
  * The kernel is told, so that early boot records the verdict. `setexpr` yields hexadecimal.
  */
 const counterLines = [
-  'setenv opkg_ostree_gave_up',
   // The second entry was asked for: nothing to count, and saveenv would store that too.
   'if test "$opkg_ostree_entry" = 2; then setenv opkg_ostree_trial; fi',
   'if test -n "$opkg_ostree_trial"; then',

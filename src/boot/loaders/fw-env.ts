@@ -17,7 +17,7 @@ export const fwEnvLoader: Loader = {
     new Map([
       ['bootcmd', options.script?.bootcmd ?? 'run distro_bootcmd'],
       // What a U-Boot with a boot count of its own runs when the limit is reached.
-      ['altbootcmd', 'setenv opkg_ostree_entry 2; run bootcmd'],
+      ['altbootcmd', 'setenv opkg_ostree_entry limit; run bootcmd'],
       ['bootlimit', '3'],
     ]),
 };

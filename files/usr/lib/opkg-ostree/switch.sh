@@ -177,6 +177,7 @@ grub_env() {
 stop_grub_count() {
 	local file="$SYSROOT/boot/grub/grubenv"
 	stop_uboot_count
+	stop_stored_count || log "cannot end the count of U-Boot"
 	[ -f "$file" ] || return 0
 	$BB grep -qxF "opkg_ostree_good=$1" "$file" && return 0
 	grub_env "opkg_ostree_good=$1" && $BB sync
@@ -187,6 +188,19 @@ stop_uboot_count() {
 	local file="$SYSROOT/boot/loader/uEnv.txt"
 	[ -f "$SYSROOT/boot/boot.scr" ] && $BB grep -q '^opkg_ostree_trial=' "$file" || return 0
 	$BB sed '/^opkg_ostree_tr/d; /^[a-z_]*_back=/d' "$file" >"$file.new" && publish "$file" && $BB sync
+}
+
+# Nor a U-Boot that counts by itself, where its stored environment leads to our script (src/boot/loaders/fw-env.ts). Written only where
+# it counts: flash wears out.
+stop_stored_count() {
+	local stored separator=' '
+	[ -f "$SYSROOT/boot/boot.scr" ] && command -v fw_setenv >/dev/null 2>&1 || return 0
+	stored=$(fw_printenv 2>/dev/null) || return 0
+	case "$stored" in *'altbootcmd=setenv opkg_ostree_entry '*) ;; *) return 0 ;; esac
+	echo "$stored" | $BB grep -qx 'upgrade_available=[1-9]' || return 0
+	# As src/boot/fw-setenv.ts tells the two tools apart.
+	case "$(fw_setenv -h 2>&1)" in *--defenv*) separator='=' ;; esac
+	printf 'bootcount%s0\nupgrade_available%s0\n' "$separator" "$separator" | fw_setenv -s -
 }
 
 # Renders into $2 what the loader reads, for the entries in it: of the kind that lies in $1, with that file's head. $3 is the
