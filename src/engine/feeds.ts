@@ -115,7 +115,8 @@ async function fetchAll(repo: Repository, config: FeedConfig, env: Environment):
   env.onProgress({ phase: 'download', message: 'feed indices', done, total: feeds.length });
   return limitConcurrency(parallelFetches, feeds, async (feed, stop) => {
     const signal = env.signal === undefined ? stop : AbortSignal.any([env.signal, stop]);
-    const options = { ...config.transfer, keys: config.keys };
+    // opkg too verifies only where the option is there; OpenWrt's own configuration has it.
+    const options = { ...config.transfer, keys: config.opkg.checkSignature ? config.keys : undefined };
     const fetched = await fetchFeed(repo, feed, known, options, { onProgress: env.onProgress, signal });
     done++;
     env.onProgress({ phase: 'download', message: `index of ${feed.name}`, done, total: feeds.length });

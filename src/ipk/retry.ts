@@ -44,8 +44,9 @@ export function retryDelay(policy: RetryPolicy, tried: number, error: unknown, r
 }
 
 /**
- * What `work` makes of each item, in the items' order, with at most `limit` at work at a time. After the first failure
- * nothing new is begun, what is under way is told by its signal and awaited, and that failure is thrown.
+ * What `work` makes of each item, in the items' order, with at most `limit` at work at a time. After a failure nothing new
+ * is begun, and what is under way for later items is told by its signal; earlier ones end as they will. The failure of the
+ * earliest item is thrown, so that the same faults always lead to the same error.
  */
 export async function limitConcurrency<T, R>(
   limit: number,
@@ -53,23 +54,24 @@ export async function limitConcurrency<T, R>(
   work: (item: T, signal: AbortSignal) => Promise<R>,
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
-  const stop = new AbortController();
-  const failures: unknown[] = [];
+  const stops = items.map(() => new AbortController());
+  const failures = new Map<number, unknown>();
   const queue = items.entries();
   const worker = async () => {
     // One iterator for all workers: each takes the next item that none has taken.
     for (const [index, item] of queue) {
-      if (stop.signal.aborted) return;
+      const { signal } = stops[index] ?? new AbortController();
+      if (failures.size > 0) return;
       try {
-        results[index] = await work(item, stop.signal);
+        results[index] = await work(item, signal);
       } catch (error) {
-        failures.push(error);
-        stop.abort();
+        failures.set(index, error);
+        for (const stop of stops.slice(index + 1)) stop.abort();
       }
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, Math.min(limit, items.length)) }, worker));
-  if (failures.length > 0) throw failures[0];
+  if (failures.size > 0) throw failures.get(Math.min(...failures.keys()));
   return results;
 }
 

@@ -266,6 +266,14 @@ describe('several at once', () => {
     expect(ended).toEqual([1]);
   });
 
+  it('throw the failure of the earliest, whichever fails first', async () => {
+    const run = limitConcurrency(3, [30, 1, 10], async (delay, signal) => {
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      throw new Error(`${delay}${signal.aborted ? ', told to stop' : ''}`);
+    });
+    await expect(run).rejects.toThrow(/^30$/u);
+  });
+
   it('may be none', async () => {
     expect(await limitConcurrency(4, [], async () => 1)).toEqual([]);
   });
