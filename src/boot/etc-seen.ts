@@ -3,16 +3,26 @@
  * merge are found by it. docs/formats/etc-merge.md has the format.
  */
 import { join } from 'node:path/posix';
+import { equalBytes } from '../base/index.ts';
 import { type EtcNode, readEtcTree } from '../state/index.ts';
-import { lstatIfExists, mkdirDurable, readFile, unlinkDurable, writeFileDurable } from '../sys/index.ts';
+import {
+  lstatIfExists,
+  mkdirDurable,
+  readdirIfExists,
+  readFile,
+  removeTree,
+  unlinkDurable,
+  writeFile,
+  writeFileDurable,
+} from '../sys/index.ts';
 import { type Deployment, type DeploymentItem, deploymentName } from './deployment.ts';
 import { etcOf } from './etc-history.ts';
 
 const seenName = 'ostree/opkg-ostree/etc-seen';
-/** Merged by line, which takes the lines of then: copies are in a folder beside the record. */
+/** Merged by line, which takes the lines of then. */
 const accountFiles = ['passwd', 'group', 'shadow', 'gshadow'];
-/** Larger ones are merged as if nothing of then were known. */
-const maxAccountBytes = 1024 * 1024;
+/** Larger files are merged as if nothing of then were known. */
+const maxTextBytes = 1024 * 1024;
 
 /** The record's text: `from` and `to`, then a line for each file, symlink and folder. */
 export function renderEtcSeen(
@@ -54,22 +64,42 @@ function escaped(text: string): string {
 }
 
 /** Writes the record where the merge came from the running system; elsewhere nobody edits, and an old record goes. */
-export function noteEtcSeen(sysroot: string, from: Deployment | undefined, to: DeploymentItem): void {
+export function noteEtcSeen(
+  sysroot: string,
+  from: Deployment | undefined,
+  to: DeploymentItem & { readonly path: string },
+): void {
   const path = join(sysroot, seenName);
   if (from?.booted !== true) {
     unlinkDurable(path);
     return;
   }
   mkdirDurable(join(sysroot, 'ostree/opkg-ostree'));
-  noteAccounts(`${path}.d`, etcOf(from));
+  noteContents(`${path}.d`, etcOf(from), etcOf(to));
   writeFileDurable(path, renderEtcSeen(from, to, etcOf(from)), { mode: 0o600 });
 }
 
-function noteAccounts(folder: string, etc: string): void {
-  mkdirDurable(folder, 0o700);
-  for (const name of accountFiles) {
-    const stats = lstatIfExists(join(etc, name));
-    if (stats?.isFile() !== true || stats.size > maxAccountBytes) unlinkDurable(join(folder, name));
-    else writeFileDurable(join(folder, name), readFile(join(etc, name)), { mode: 0o600 });
+/**
+ * Keeps the text of files that the hook may have to merge. No copy is waited for: the hook compares a UCI file's with the digest
+ * that the record has, and a file whose copy was lost is merged whole.
+ */
+function noteContents(folder: string, etc: string, merged: string): void {
+  removeTree(folder);
+  mkdirDurable(join(folder, 'config'), 0o700);
+  for (const name of accountFiles) keepText(join(etc, name), join(folder, name));
+  for (const name of readdirIfExists(join(etc, 'config'))) {
+    const path = `config/${name}`;
+    if (!isSameText(join(etc, path), join(merged, path))) keepText(join(etc, path), join(folder, path));
   }
+}
+
+function isSameText(a: string, b: string): boolean {
+  const [x, y] = [lstatIfExists(a), lstatIfExists(b)];
+  if (x?.isFile() !== true || y?.isFile() !== true) return true;
+  return x.size === y.size && (x.size > maxTextBytes || equalBytes(readFile(a), readFile(b)));
+}
+
+function keepText(from: string, to: string): void {
+  const stats = lstatIfExists(from);
+  if (stats?.isFile() === true && stats.size <= maxTextBytes) writeFile(to, readFile(from), { mode: 0o600 });
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toChecksum } from '../../src/base/index.ts';
-import { renderEtcSeen } from '../../src/boot/etc-seen.ts';
+import { noteEtcSeen, renderEtcSeen } from '../../src/boot/etc-seen.ts';
+import type { Deployment } from '../../src/boot/index.ts';
 import { parseConflicts, planEtc, readEtcTree, resultBytes } from '../../src/state/index.ts';
 import { ash, busybox, libraryDir } from './ash.ts';
 
@@ -221,6 +222,79 @@ describe.skipIf(busybox === undefined || process.getuid?.() !== 0)(
         group: '644 root:x:0:\ndial:x:20:me,svc2\nme:x:1000:\nsvc2:x:6:\n',
         passwd:
           '600 root:x:0:0::/root:/bin/sh\nsvc:x:5:5::/var:/bin/false\nme:x:1000:1000::/:/bin/sh\nsvc2:x:6:6::/:/bin/false\n',
+      });
+    });
+
+    describe('a UCI file that both changed', () => {
+      const lan = (mask: string, more = '') => `config interface 'lan'\n\toption netmask '${mask}'\n${more}`;
+      const wan = "\nconfig interface 'wan'\n\toption proto 'dhcp'\n";
+      const config = (text: string, mode = 0o600): Node => ({
+        nodes: { config: { nodes: { network: { text, mode } } } },
+      });
+
+      /** As a switch leaves it, then edited. */
+      function switched(seen: string, now: string, target: string): void {
+        write(etc('a'), config(seen));
+        write(etc('b'), config(target, 0o640));
+        const at = (digit: string) => ({ ...item(digit), path: join(etc(digit), '..') });
+        noteEtcSeen(
+          root,
+          { ...at('a'), booted: true } as unknown as Deployment,
+          at('b') as unknown as Deployment,
+        );
+        write(etc('a'), config(now));
+      }
+
+      it('is merged by section and option', () => {
+        switched(lan('1'), lan('2'), `${lan('1', "\toption mtu '1400'\n")}${wan}`);
+        expect(late('late_merge')).toMatchObject({ status: 0, stderr: '' });
+        const result = {
+          config: '755 folder',
+          'config/network': `640 ${lan('2', "\toption mtu '1400'\n")}${wan}\n`,
+        };
+        expect(made()).toEqual({ result, conflicts: [] });
+        // What was carried over is what the next run knows.
+        write(etc('a'), config(lan('3')));
+        expect(late('late_merge').stderr).toBe('');
+        expect(made().result['config/network']).toContain(lan('3', "\toption mtu '1400'\n"));
+        expect(made().conflicts).toEqual([]);
+      });
+
+      it('keeps the option of today, and what it won over beside the file', () => {
+        switched(lan('1'), lan('2'), `${lan('3')}${wan}`);
+        expect(late('late_merge').stderr).toBe('');
+        expect(made().result).toMatchObject({
+          'config/network': `640 ${lan('2')}${wan}\n`,
+          'config/network.opkg-ostree-new': `600 ${lan('3')}${wan}`,
+        });
+        expect(made().conflicts).toEqual([
+          { path: 'config/network', kind: 'uci', beside: 'config/network.opkg-ostree-new' },
+        ]);
+      });
+
+      it.each([
+        ['has a NUL', (now: string) => `${now}\0`, () => {}],
+        ['is no UCI', (now: string) => `${now}what\n`, () => {}],
+        [
+          'was another one than is kept',
+          (now: string) => now,
+          () => fs.appendFileSync(join(root, 'ostree/opkg-ostree/etc-seen.d/config/network'), ' '),
+        ],
+        [
+          'was not kept',
+          (now: string) => now,
+          () => fs.rmSync(join(root, 'ostree/opkg-ostree/etc-seen.d'), { recursive: true }),
+        ],
+      ])('is the one of today where it %s', (_, edit, trouble) => {
+        switched(lan('1'), edit(lan('2')), lan('1', wan));
+        trouble();
+        expect(late('late_merge').stderr).toBe('');
+        expect(made().result).toMatchObject({
+          'config/network': `600 ${edit(lan('2'))}`,
+          'config/network.opkg-ostree-new': `600 ${lan('1', wan)}`,
+        });
+        expect(made().conflicts).toMatchObject([{ path: 'config/network', kind: 'both' }]);
+        expect(fs.readdirSync(etc('b')).filter((name) => name.startsWith('.late'))).toEqual([]);
       });
     });
 

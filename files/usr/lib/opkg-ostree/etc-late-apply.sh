@@ -48,6 +48,8 @@ late_rule() {
 	opkg/distfeeds.conf | apk/repositories.d/distfeeds.list | openwrt_release | openwrt_version | os-release | device_info) echo release ;;
 	config/ubootenv | board.json | machine-id | dropbear/dropbear_*_host_key | ssh/ssh_host_* | uhttpd.key | uhttpd.crt | fw_env.config | urandom.seed) echo live ;;
 	passwd | group | shadow | gshadow) echo accounts ;;
+	config/*[!A-Za-z0-9_-]*) ;;
+	config/*) echo uci ;;
 	esac
 }
 
@@ -69,8 +71,9 @@ late_both() {
 	case "$is|$target" in
 	'd '*'|d '*) [ "${was#? }" != "${is#? }" ] && late_attributes "$path" "${is#? }"; return ;;
 	'f '*'|f '*)
-		if [ "$5" = accounts ]; then late_accounts "$path"; return; fi
+		if [ "$5" = accounts ]; then late_accounts "$path" "$was"; return; fi
 		late_halves "$was" "$is" "$target" "$path" && return 0
+		if [ "$5" = uci ]; then late_uci "$was" "$is" "$target" "$path" && return 0; fi
 		;;
 	'l /tmp/'*'|l '* | 'l /var/run/'*'|l '* | 'l /run/'*'|l '*) return 1 ;;
 	esac
@@ -261,34 +264,4 @@ late_has_link() {
 
 late_quote() {
 	printf '%s' "$1" | $BB sed 's/[].[^$*\\/]/\\&/g'
-}
-
-# Accounts by name: the lines of today, with what the new deployment has changed in lines that nobody edited since, and its own
-# new names. The lines of then are beside the record.
-late_accounts() {
-	local then="$SEEN.d/$1"
-	[ -r "$then" ] || then=/dev/null
-	$BB rm -f "$NEW/.late" && $BB cp -a "$OLD/$1" "$NEW/.late" || return 1
-	$BB awk -F : -v group="$1" '
-		# The members of the line `mine` with those that `theirs` has gained over `before`.
-		function joined(mine, theirs, before,    m, t, b, i, old, own) {
-			split(mine, m, ":"); split(theirs, t, ":"); split(before, b, ":")
-			split(b[4], old, ","); for (i in old) own[old[i]] = 1
-			split(m[4], old, ","); for (i in old) own[old[i]] = 1
-			i = split(t[4], old, ",")
-			for (b[1] = 1; b[1] <= i; b[1]++) if (!(old[b[1]] in own)) m[4] = m[4] (m[4] == "" ? "" : ",") old[b[1]]
-			return m[1] ":" m[2] ":" m[3] ":" m[4]
-		}
-		FILENAME == ARGV[1] { before[$1] = $0; next }
-		FILENAME == ARGV[2] { theirs[$1] = $0; order[++count] = $1; next }
-		{
-			have[$1] = 1
-			if (!($1 in theirs)) { if (before[$1] != $0) print; next }
-			if ($0 == before[$1]) print theirs[$1]
-			else if (group == "group" && theirs[$1] != before[$1]) print joined($0, theirs[$1], before[$1])
-			else print
-		}
-		END { for (i = 1; i <= count; i++) if (!(order[i] in have) && !(order[i] in before)) print theirs[order[i]] }
-	' "$then" "$NEW/$1" "$OLD/$1" >"$NEW/.late.text" &&
-		$BB cat "$NEW/.late.text" >"$NEW/.late" && $BB rm -f "$NEW/.late.text" && $BB mv -f "$NEW/.late" "$NEW/$1"
 }

@@ -1,10 +1,11 @@
 # shellcheck shell=dash disable=SC2086,SC2016
-# Edits to /etc between a switch and the restart: brought into the deployment that starts next. Without Node, whole files.
+# Edits to /etc between a switch and the restart: brought into the deployment that starts next, without Node.
 #
 # The switch wrote what it saw: ostree/opkg-ostree/etc-seen, `from` and `to` (deployments), then a line for each path of the old
 # /etc, `<key> TAB ./<path>`. Needs boot.sh; LIB, SYSROOT and BB are set. docs/formats/etc-merge.md has the keys and the rules.
 
 . "$LIB/etc-late-apply.sh"
+. "$LIB/etc-late-content.sh"
 
 TAB=$(printf '\t')
 
@@ -100,7 +101,7 @@ late_changes() {
 
 # What belongs to one deployment, or is being written.
 late_is_own() {
-	case "$1" in opkg-ostree/conflicts.json | .late | .late.text | .updated) return 0 ;; esac
+	case "$1" in opkg-ostree/conflicts.json | .late | .late.text | .late.mine | .updated) return 0 ;; esac
 	return 1
 }
 
@@ -122,6 +123,10 @@ late_merge() {
 		echo "to $TO"
 		$BB cat "$now"
 	} >"$SEEN.new" && publish "$SEEN"
+	for path in "$SEEN.d"/* "$SEEN.d/config"/*; do
+		is=${path#"$SEEN.d/"}
+		if [ -f "$path" ] && [ ! -L "$OLD/$is" ] && [ -f "$OLD/$is" ]; then $BB cat "$OLD/$is" >"$path"; fi
+	done
 	$BB rm -f "$now"
 	$BB sync
 }
