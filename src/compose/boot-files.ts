@@ -18,6 +18,12 @@ export type BootFiles = ReadonlyMap<RelPath, BootFile>;
  */
 const harmfulPreinit = /^usr\/lib\/preinit\/\d+_(?:move_config|upgrade_bootloader)$/u;
 
+/**
+ * A file of base-files that is given other content. It stays base-files': opkg lets no package take over another's file, and what
+ * is registered here must be installable by it as the package `opkg-ostree-boot`.
+ */
+const changedInPlace: ReadonlySet<RelPath> = new Set([toRelPath('usr/etc/rc.button/reset')]);
+
 /** A file of ours on its way into the tree; `listed` is its path as the package's file list names it. */
 export interface MappedBootFile extends BootFile {
   readonly listed: RelPath;
@@ -34,6 +40,11 @@ export function mapBootFiles(bootFiles: BootFiles): Map<RelPath, MappedBootFile>
   return mapped;
 }
 
+/** Those of the mapped files that are registered as ours. */
+export function ownBootFiles(files: ReadonlyMap<RelPath, MappedBootFile>): Map<RelPath, MappedBootFile> {
+  return new Map([...files].filter(([path]) => !changedInPlace.has(path)));
+}
+
 /** Puts our files into the tree and takes the harmful ones out; the tree paths that changed hands. */
 export function applyBootFiles(tree: Tree, bootFiles: ReadonlyMap<RelPath, BootFile>): Set<RelPath> {
   const replaced = new Set<RelPath>();
@@ -48,7 +59,7 @@ export function applyBootFiles(tree: Tree, bootFiles: ReadonlyMap<RelPath, BootF
       throw new ParseError('ROOTFS_INVALID', `not an OpenWrt root: '${path}' is a directory`);
     }
     putNode(tree, path, rootFile(file.content, (file.mode & 0o111) === 0 ? 0o644 : 0o755));
-    replaced.add(path);
+    if (!changedInPlace.has(path)) replaced.add(path);
     for (const { path: link, target } of serviceLinks(path, file)) {
       putNode(tree, toRelPath(`usr/etc/${link}`), rootSymlink(target));
     }

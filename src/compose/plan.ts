@@ -7,7 +7,7 @@ import {
   mergedDirectories,
   topLevelLinks,
 } from '../state/index.ts';
-import { applyBootFiles, type BootFiles, mapBootFiles } from './boot-files.ts';
+import { applyBootFiles, type BootFiles, mapBootFiles, ownBootFiles } from './boot-files.ts';
 import { mergeClashes } from './clash.ts';
 import { alternativePriorities, disownPaths, registerBootPackage } from './database.ts';
 import type { ScannedRoot } from './entries.ts';
@@ -87,7 +87,8 @@ function addBootPackage(
 ): void {
   const bootFiles = mapBootFiles(request.bootFiles);
   const replaced = applyBootFiles(tree, bootFiles);
-  const pkg = { version: request.productVersion, installedTime: facts.timestamp, files: bootFiles };
+  const files = ownBootFiles(bootFiles);
+  const pkg = { version: request.productVersion, installedTime: facts.timestamp, files };
   for (const [path, bytes] of registerBootPackage(databaseFile(scanned, 'status'), pkg)) {
     putNode(tree, path, rootFile(bytes));
   }

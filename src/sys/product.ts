@@ -28,7 +28,7 @@ export function productVersion(): string {
 
 /**
  * The files of the package `opkg-ostree-boot` by their path in the router's tree: those of `files/` that
- * `packaging/files.json` gives to no other package.
+ * `packaging/files.json` gives to no other package, and the one of base-files that compose changes.
  */
 export function productFiles(): ReadonlyMap<RelPath, ProductFile> {
   if (typeof __PRODUCT_FILES__ === 'string') {
@@ -51,8 +51,9 @@ export function productFiles(): ReadonlyMap<RelPath, ProductFile> {
 /** The beginnings of the paths that other packages own. */
 function otherPackages(manifest: string): string[] {
   const value: unknown = JSON.parse(manifest);
-  return Object.values(value ?? {})
-    .flat()
+  return Object.entries(value ?? {})
+    .filter(([owner]) => owner !== 'base-files')
+    .flatMap(([, starts]) => starts)
     .map(String);
 }
 
