@@ -1,62 +1,38 @@
 /**
- * Packages that OpenWrt renamed, split, merged or dropped between releases. Sources:
+ * Packages that OpenWrt renamed, split, merged or dropped between releases. Nothing is here that was not looked up:
  *
  * - `asu`: the table of the image server (openwrt/asu, asu/config.py and asu/package_changes.py), by revision
- * - `index`: the official indices of the releases on both sides of the change, which have the one name and the other
- * - `notes`: the release notes of that release
+ * - `index`: indices of releases, of which an older one (18.06 or 19.07) has the old name alone, and that of `since` the new one alone
+ * - `makefile`: the old name had a Makefile in LuCI's repository and has none any more; the index of `since` has the new name
  */
 export interface RenameEntry {
   /** The old name; a `*` at the end stands for the rest of the name, which stays. */
   readonly from: string;
   /** What to ask for instead, the first that there is; empty where nothing takes its place. */
   readonly to: readonly string[];
-  /** The first release without the old name. */
+  /** A release without the old name, the first that is known. */
   readonly since: string;
-  readonly source: 'asu' | 'index' | 'notes';
+  readonly source: 'asu' | 'index' | 'makefile';
 }
 
-/** Oldest first. */
+/** By release, oldest first. */
 export const renameData: readonly RenameEntry[] = [
-  { from: 'libustream-polarssl', to: ['libustream-mbedtls'], since: '17.01', source: 'notes' },
-  {
-    from: 'libustream-cyassl',
-    to: ['libustream-wolfssl', 'libustream-mbedtls'],
-    since: '19.07',
-    source: 'notes',
-  },
-  { from: 'kmod-ledtrig-usbport', to: ['kmod-usb-ledtrig-usbport'], since: '19.07', source: 'index' },
-  { from: 'https_dns_proxy', to: ['https-dns-proxy'], since: '19.07', source: 'index' },
-  { from: 'luci-app-https_dns_proxy', to: ['luci-app-https-dns-proxy'], since: '19.07', source: 'index' },
-  {
-    from: 'wpad-mini',
-    to: ['wpad-basic-mbedtls', 'wpad-basic-wolfssl', 'wpad-basic'],
-    since: '19.07',
-    source: 'notes',
-  },
-  {
-    from: 'hostapd-mini',
-    to: ['hostapd-basic-mbedtls', 'hostapd-basic-wolfssl', 'hostapd-basic'],
-    since: '19.07',
-    source: 'notes',
-  },
-  { from: 'wireguard', to: ['wireguard-tools'], since: '21.02', source: 'index' },
-  { from: 'samba36-server', to: ['samba4-server'], since: '21.02', source: 'index' },
-  { from: 'samba36-client', to: ['samba4-client'], since: '21.02', source: 'index' },
-  { from: 'luci-app-samba', to: ['luci-app-samba4'], since: '21.02', source: 'index' },
-  { from: 'tc', to: ['tc-tiny', 'tc-full'], since: '21.02', source: 'index' },
-  { from: 'ip', to: ['ip-tiny', 'ip-full'], since: '17.01', source: 'index' },
-  {
-    from: 'ddns-scripts_cloudflare.com-v4',
-    to: ['ddns-scripts-cloudflare'],
-    since: '21.02',
-    source: 'index',
-  },
-  { from: 'kmod-crypto-wq', to: [], since: '21.02', source: 'index' },
-  { from: 'wpad-basic', to: ['wpad-basic-mbedtls', 'wpad-basic-wolfssl'], since: '21.02', source: 'notes' },
+  { from: 'tc', to: ['tc-tiny', 'tc-full'], since: '22.03', source: 'index' },
+  { from: 'kmod-crypto-wq', to: [], since: '22.03', source: 'index' },
+  { from: 'wpad-basic', to: ['wpad-basic-mbedtls', 'wpad-basic-wolfssl'], since: '22.03', source: 'index' },
   { from: 'firewall', to: ['firewall4'], since: '22.03', source: 'asu' },
   { from: 'iptables', to: ['iptables-nft', 'iptables-zz-legacy'], since: '22.03', source: 'index' },
   { from: 'ip6tables', to: ['ip6tables-nft', 'ip6tables-zz-legacy'], since: '22.03', source: 'index' },
-  { from: 'luci-app-wireguard', to: ['luci-proto-wireguard'], since: '23.05', source: 'index' },
+  { from: 'wireguard', to: ['wireguard-tools'], since: '23.05', source: 'index' },
+  { from: 'samba36-server', to: ['samba4-server'], since: '23.05', source: 'index' },
+  { from: 'luci-app-samba', to: ['luci-app-samba4'], since: '23.05', source: 'index' },
+  {
+    from: 'luci-app-https_dns_proxy',
+    to: ['luci-app-https-dns-proxy'],
+    since: '23.05',
+    source: 'makefile',
+  },
+  { from: 'luci-app-wireguard', to: ['luci-proto-wireguard'], since: '23.05', source: 'makefile' },
   { from: 'kmod-nft-nat6', to: [], since: '23.05', source: 'asu' },
   { from: 'libustream-wolfssl', to: ['libustream-mbedtls'], since: '23.05', source: 'asu' },
   { from: 'px5g-wolfssl', to: ['px5g-mbedtls'], since: '23.05', source: 'asu' },
