@@ -196,7 +196,13 @@ function ofCurrent(path: string): Record<string, string> {
   const boot = fs.readlinkSync(join(path, 'boot/loader')).at(-1);
   const links = fs.readlinkSync(join(path, `ostree/boot.${boot}`));
   const all = Object.entries(bootState(path));
-  const wanted = ['boot/loader', 'boot/firmware/', `boot/loader.${boot}/`, `ostree/boot.${boot}`, `ostree/${links}/`];
+  const wanted = [
+    'boot/loader',
+    'boot/firmware/',
+    `boot/loader.${boot}/`,
+    `ostree/boot.${boot}`,
+    `ostree/${links}/`,
+  ];
   return Object.fromEntries(
     all.filter(([name]) => wanted.some((w) => (w.endsWith('/') ? name.startsWith(w) : name === w))),
   );

@@ -31,7 +31,7 @@ describe.skipIf(process.getuid?.() !== 0)(
         writeFileSync(join(folder, 'empty'), '');
       }
       await scene.compose(1);
-    const options = { env: { OPKG_OSTREE_UCI_DELTAS: folders.join(':') } };
+      const options = { env: { OPKG_OSTREE_UCI_DELTAS: folders.join(':') } };
       for (const words of [
         ['etc', 'merge', '--preview'],
         ['upgrade', '--preview'],
