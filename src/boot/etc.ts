@@ -52,7 +52,7 @@ export function planEtcOf(
 ): PlannedEtc {
   const live = join(merge.path, 'etc');
   const sides = { base: readEtcTree(join(merge.path, 'usr/etc')), live: readEtcTree(live), target: defaults };
-  if (sysroot.target === undefined || sysroot.repo.config.get(configGroup, 'etc-merge') === 'files') {
+  if (mergesWholeFiles(sysroot)) {
     const plan = planEtcTrees(sides.base, sides.live, sides.target);
     const actions = new Map(plan.entries.map(({ path, action }) => [path, action]));
     return {
@@ -82,6 +82,11 @@ export function planEtcOf(
     },
     write: (target, dest, onStep) => writeEtc(plan, { live, target }, dest, onStep),
   };
+}
+
+/** Whether a sysroot's `/etc` is merged as libostree does it, without rules, decisions and conflicts on record. */
+export function mergesWholeFiles({ target, repo }: Pick<Sysroot, 'target' | 'repo'>): boolean {
+  return target === undefined || repo.config.get(configGroup, 'etc-merge') === 'files';
 }
 
 function nodeAfter(tree: EtcTree, path: string): EtcAfter | undefined {

@@ -27,7 +27,7 @@ export {
   parseDeploymentName,
 } from './deployment.ts';
 export { type BootVersions, type RuntimeView, runningSystem } from './deployments.ts';
-export { commitEtcTree, type PlannedEtc, planEtcOf, readConflicts } from './etc.ts';
+export { commitEtcTree, mergesWholeFiles, type PlannedEtc, planEtcOf, readConflicts } from './etc.ts';
 export { type EtcRecord, etcHistory, etcHistoryRef, etcOf, recordEtc } from './etc-history.ts';
 export { type FinishOptions, type FinishReport, finishDeployment } from './finish.ts';
 export { changeKargs, findKarg, type KargChanges, kargKey, parseKargs, renderKargs } from './kargs.ts';

@@ -80,8 +80,8 @@ function makeParents(etc: string, path: string, tree: EtcTree): void {
   });
 }
 
-/** A symlink on the way would lead a removal out of the tree. */
-function requireRealParents(etc: string, path: string): void {
+/** ETC_TYPE_CONFLICT where a symlink on the way would lead a removal out of the tree. */
+export function requireRealParents(etc: string, path: string): void {
   const parts = path.split('/').slice(0, -1);
   parts.forEach((_, index) => {
     const folder = parts.slice(0, index + 1).join('/');

@@ -1,7 +1,7 @@
 /** Conflicts of `/etc`, settled after a merge or ahead of the next one; and the way back to the defaults. */
-import { join } from 'node:path/posix';
+import { dirname, join } from 'node:path/posix';
 import { RefusedError } from '../base/index.ts';
-import { readConflicts, recordEtc } from '../boot/index.ts';
+import { mergesWholeFiles, readConflicts, recordEtc } from '../boot/index.ts';
 import {
   conflictsFile,
   type EtcConflict,
@@ -15,10 +15,18 @@ import {
   renderEtcRule,
   settledFile,
 } from '../state/index.ts';
-import { mkdirDurable, readTextIfExists, unlinkDurable, writeFileDurable } from '../sys/index.ts';
+import {
+  fsyncDirectory,
+  mkdirDurable,
+  readTextIfExists,
+  removeTree,
+  rename,
+  unlinkDurable,
+  writeFileDurable,
+} from '../sys/index.ts';
 import { mergeUci } from '../uci/index.ts';
 import type { Environment } from './environment.ts';
-import { etcPath, liveEtc, restorePath } from './etc-files.ts';
+import { etcPath, liveEtc, requireRealParents, restorePath } from './etc-files.ts';
 import { requireDeployment, type Session, type Where, withSession } from './session.ts';
 
 /** `accept` the new default, `keep` the admin's, or `merge` both by line. */
@@ -44,6 +52,7 @@ export function settleEtc(
     const conflicts = readConflicts(requireDeployment(session));
     const found = conflicts.find((conflict) => conflict.path === path);
     if (found === undefined) {
+      if (mergesWholeFiles(session.sysroot)) throw noDecisions();
       settleAhead(etc, decision, path);
       return { path: `/etc/${path}`, decision, when: 'next' };
     }
@@ -111,6 +120,10 @@ function settleAhead(etc: string, decision: EtcDecision, path: string): void {
 function settleNow(session: Session, etc: string, decision: EtcDecision, conflict: EtcConflict): void {
   const { path, kind, beside } = conflict;
   const live = withLoser(session, readEtcTree(etc), conflict);
+  if (live.nodes.get(beside)?.kind === 'dir') {
+    settleFolder(etc, decision, conflict);
+    return;
+  }
   // For a file of the release it is the admin's version that lies beside.
   const takesBeside = kind === 'release' ? decision === 'keep' : decision === 'accept';
   if (decision === 'merge') {
@@ -119,6 +132,29 @@ function settleNow(session: Session, etc: string, decision: EtcDecision, conflic
     restorePath(etc, path, aliased(live, path, beside));
   }
   unlinkDurable(join(etc, beside));
+}
+
+/** A folder of the new defaults that gave way to what the admin has. */
+function settleFolder(etc: string, decision: EtcDecision, { path, beside }: EtcConflict): void {
+  if (decision === 'merge') throw cannotMerge(path, 'only two files can be merged');
+  if (decision === 'keep') removeTree(join(etc, beside));
+  else {
+    requireRealParents(etc, path);
+    removeTree(join(etc, path));
+    rename(join(etc, beside), join(etc, path));
+    fsyncDirectory(dirname(join(etc, path)));
+  }
+  fsyncDirectory(dirname(join(etc, beside)));
+}
+
+function noDecisions(): RefusedError {
+  return new RefusedError(
+    'ETC_CONFLICT',
+    'this sysroot merges /etc by whole files, without decisions ahead',
+    {
+      hint: "'etc-merge' in the group 'opkg-ostree' of the repository's config says so, or a sysroot that another tool made",
+    },
+  );
 }
 
 /** The tree with the side that lost beside the file, should somebody have removed it: a new default is in /usr/etc too. */

@@ -298,6 +298,15 @@ describe.skipIf(busybox === undefined || process.getuid?.() !== 0)(
       });
     });
 
+    it('puts a folder that has to give way on record', () => {
+      const file = (text: string): Node => ({ nodes: { a: { text } } });
+      prepare(file('1'), file('2'), { nodes: { a: { nodes: { b: { text: '3' } } } } });
+      expect(late('late_merge').stderr).toBe('');
+      const beside = 'opkg-ostree/new/a.opkg-ostree-new';
+      expect(made().result).toMatchObject({ a: '644 2', [`${beside}/b`]: '644 3' });
+      expect(made().conflicts).toEqual([{ path: 'a', kind: 'both', beside }]);
+    });
+
     it('tells health only of edits that are not in the new deployment', () => {
       const two = (a: string, b: string): Node => ({ nodes: { 'a b': { text: a }, 'n\nl': { text: b } } });
       prepare(two('1', '1'), two('2', '2'), two('2', '1'));

@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -75,7 +76,14 @@ describe.skipIf(obstacle !== undefined)(
       appendFileSync(join(old, 'etc/config/dropbear'), '# late\n');
       writeFileSync(join(old, 'etc/ü tab\tnew\nline\\'), 'odd\n', { mode: 0o640 });
       rmSync(join(old, 'etc/shells'));
+      // As if the new release had brought a section; what the switch saw is beside its record.
+      const kept = join(scene.sysroot, 'ostree/opkg-ostree/etc-seen.d/config');
+      mkdirSync(kept, { recursive: true });
+      copyFileSync(join(old, 'etc/config/system'), join(kept, 'system'));
+      appendFileSync(join(fresh, 'etc/config/system'), "\nconfig led 'fresh'\n\toption sysfs 'green'\n");
       const script = [
+        'uci set system.@system[0].hostname=late',
+        'uci commit system',
         'chmod 600 /etc/profile',
         '/etc/init.d/cron disable',
         "sed -i 's/^root:[^:]*:/root:$1$late:/' /etc/shadow",
@@ -85,6 +93,10 @@ describe.skipIf(obstacle !== undefined)(
       expect([ended.stderr, ended.status]).toEqual(['', 0]);
       const text = (path: string) => readFileSync(join(fresh, 'etc', path), 'utf8');
       expect(text('config/dropbear')).toMatch(/# late\n$/u);
+      expect(text('config/system')).toMatch(
+        /hostname 'late'\n[\s\S]*config led 'fresh'\n\toption sysfs 'green'\n/u,
+      );
+      expect(existsSync(join(fresh, 'etc/config/system.opkg-ostree-new'))).toBe(false);
       expect(text('ü tab\tnew\nline\\')).toBe('odd\n');
       expect(text('shadow')).toMatch(/^root:\$1\$late:/mu);
       expect((statSync(join(fresh, 'etc/profile')).mode & 0o777).toString(8)).toBe('600');

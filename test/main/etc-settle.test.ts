@@ -209,8 +209,34 @@ describe.skipIf(!hasOstree || !isRoot)('conflicts of /etc are settled (needs ost
     );
     const dhcpEntry = preview.entries.find(({ path }) => path === '/etc/config/dhcp');
     expect(dhcpEntry).toMatchObject({ class: 'conflict', diff: [] });
+    const ahead = await cli.run('etc', 'accept', 'config/dhcp');
+    expect([ahead.status, ahead.stderr]).toEqual([3, expect.stringContaining('by whole files')]);
+    expect(exists('opkg-ostree/merge.d/settled')).toBe(false);
     await upgrade(newDefaults);
     expect(text('config/dhcp')).toBe(mine['config/dhcp']);
+  });
+
+  it.each([
+    ['accept', { main: 'new\n', 'deep/er': 'new\n' }],
+    ['keep', undefined],
+  ])('%s a folder that gave way before the restart, over another upgrade', async (decision, expected) => {
+    await upgrade(newDefaults);
+    const beside = 'opkg-ostree/new/banner.opkg-ostree-new';
+    write('banner', 'mine\n');
+    write(`${beside}/main`, 'new\n');
+    write(`${beside}/deep/er`, 'new\n');
+    const record = JSON.parse(text('opkg-ostree/conflicts.json') ?? '');
+    record.conflicts.push({ path: 'banner', kind: 'both', beside });
+    write('opkg-ostree/conflicts.json', JSON.stringify(record));
+    await upgrade({ ...newDefaults, motd: 'newer\n' });
+    expect(await conflicts()).toContain('banner');
+    expect((await cli.run('etc', 'merge', 'banner')).status).toBe(3);
+    await cli.ok('etc', decision, 'banner');
+    expect(await conflicts()).not.toContain('banner');
+    expect(exists(beside)).toBe(false);
+    for (const [name, content] of Object.entries(expected ?? {}))
+      expect(text(`banner/${name}`)).toBe(content);
+    if (expected === undefined) expect(text('banner')).toBe('mine\n');
   });
 
   describe('ahead of the upgrade', () => {

@@ -6,7 +6,8 @@ import { compareBytes } from '../../base/index.ts';
 import { etcDifference } from '../etc-merge-plan.ts';
 import { type EtcNode, type EtcTree, sameEtcAttributes, sameEtcNode } from '../etc-merge-tree.ts';
 import { type AccountPackage, planIds } from './account-merge.ts';
-import { besideOf, conflictsFile, parseConflicts, renderConflicts } from './conflicts.ts';
+import { carryBesides, placeRecord, readBesides } from './besides.ts';
+import { conflictsFile } from './conflicts.ts';
 import { mergeLeaf } from './leaf.ts';
 import { withOwners } from './owners.ts';
 import type { EtcPlan, EtcResultNode, EtcSides } from './result.ts';
@@ -24,9 +25,10 @@ export function planEtc(trees: EtcSides, packageOf?: AccountPackage): EtcPlan {
   };
   const notes = [...trees.live.notes, ...ids.notes];
   const run = new EtcRun(sides, EtcRules.read(trees.live, trees.target, notes), ids.target);
-  new Walk(run).folder('');
+  const besides = readBesides(trees.live);
+  new Walk(run, besides).folder('');
   placeServices(run);
-  carryBesides(run);
+  carryBesides(run, besides);
   run.placeBesides();
   run.conflicts.sort((a, b) => compareBytes(a.path, b.path));
   placeRecord(run);
@@ -46,10 +48,12 @@ export function planEtc(trees: EtcSides, packageOf?: AccountPackage): EtcPlan {
 /** Walks the three trees from the top. */
 class Walk {
   readonly #run: EtcRun;
+  readonly #besides: { has(path: string): boolean };
   readonly #children = new Map<string, string[]>();
 
-  constructor(run: EtcRun) {
+  constructor(run: EtcRun, besides: { has(path: string): boolean }) {
     this.#run = run;
+    this.#besides = besides;
     const { base, live, target } = run.sides;
     for (const path of new Set([...base.nodes.keys(), ...live.nodes.keys(), ...target.nodes.keys()])) {
       const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
@@ -69,7 +73,7 @@ class Walk {
     if (isOurs(path) || isServiceLink(this.#run.sides, path)) return;
     const [b, l, t] = [base.nodes.get(path), live.nodes.get(path), target.nodes.get(path)];
     // A copy of a side that lost an earlier merge is dealt with when all else is decided.
-    if (b === undefined && t === undefined && besideOf(path) !== undefined) return;
+    if (b === undefined && t === undefined && this.#besides.has(path)) return;
     if (l?.kind === 'dir' && t?.kind === 'dir') this.#bothFolders(path, b, l, t);
     else if (l?.kind === 'dir' && t === undefined) this.#liveFolder(path, b, l);
     else if (t?.kind === 'dir' && l === undefined) this.#targetFolder(path, b);
@@ -229,37 +233,4 @@ function linkNode(sides: EtcSides, from: 'live' | 'target', path: string): EtcRe
   if (node?.kind !== 'symlink') return undefined;
   const { uid, gid, mode, target = '' } = node;
   return { kind: 'symlink', uid, gid, mode, target };
-}
-
-/** Copies of earlier merges stay while what they belong to is still the admin's own and has no newer conflict. */
-function carryBesides(run: EtcRun): void {
-  const { base, live, target } = run.sides;
-  const record =
-    live.nodes.get(conflictsFile)?.kind === 'file' ? parseConflicts(live.read(conflictsFile)) : [];
-  const fresh = new Set(run.conflicts.map((conflict) => conflict.path));
-  for (const path of live.nodes.keys()) {
-    const owner = besideOf(path);
-    if (owner === undefined || base.nodes.has(path) || target.nodes.has(path) || fresh.has(owner)) continue;
-    const kept = run.result.get(owner);
-    const isMine = kept !== undefined && !(kept.kind === 'file' && kept.content.from === 'target');
-    const slash = path.lastIndexOf('/');
-    const placed = slash < 0 || run.result.get(path.slice(0, slash))?.kind === 'dir';
-    const known = record.find((conflict) => conflict.beside === path);
-    if (!placed || (!isMine && known?.kind !== 'release')) continue;
-    run.take('live', path);
-    if (known !== undefined) run.conflicts.push(known);
-  }
-}
-
-function placeRecord(run: EtcRun): void {
-  if (run.conflicts.length === 0) return;
-  run.ensureFolder('opkg-ostree', 0o755);
-  const bytes = renderConflicts(run.conflicts);
-  run.result.set(conflictsFile, {
-    kind: 'file',
-    uid: 0,
-    gid: 0,
-    mode: 0o600,
-    content: { from: 'made', bytes },
-  });
 }

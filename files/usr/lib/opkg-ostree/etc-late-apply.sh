@@ -201,7 +201,7 @@ late_aside() {
 	local to="opkg-ostree/new/$1.opkg-ostree-new"
 	late_own_folder "${to%/*}" || return 1
 	if [ -e "$NEW/$to" ]; then return 1; fi
-	$BB mv "$NEW/$1" "$NEW/$to" && echo "/etc/$1 of $TO is at /etc/$to now"
+	$BB mv "$NEW/$1" "$NEW/$to" && late_record "$1" both "$to" && echo "/etc/$1 of $TO is at /etc/$to now"
 }
 
 # Folders below opkg-ostree/new: what is in them may come from a folder that only root may read.
