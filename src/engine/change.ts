@@ -82,6 +82,8 @@ export interface Target {
   /** Names that this operation asks for itself: none of them may stay suspended. */
   readonly wanted?: ReadonlySet<string>;
   readonly forceCritical?: boolean;
+  /** The names that may move: what else is layered stays as it is unless that cannot be. All may where absent. */
+  readonly moving?: ReadonlySet<string>;
   /** Make a deployment even where the tree would be the same. */
   readonly force?: boolean;
 }

@@ -66,7 +66,8 @@ export function opkgChange(env: Environment, where: Where, request: OpkgChange):
       { origin, files, feeds: names ? 'newest' : 'pinned', fetch: names && request.cacheOnly !== true },
       env,
     );
-    return { ...target, forceCritical: request.forceCritical };
+    const moving = new Set<string>([...wishes, ...files].map(({ name }) => name));
+    return { ...target, forceCritical: request.forceCritical, moving };
   });
 }
 

@@ -12,6 +12,7 @@ import type { Plan } from './plan.ts';
 import { presentServices } from './present-services.ts';
 import { planOf, type Resolution, resolve } from './resolve.ts';
 import type { Session } from './session.ts';
+import { settledPackages } from './settled.ts';
 import { checkoutBytes } from './space.ts';
 import { listChanges, type WishChange } from './wish-change.ts';
 
@@ -66,14 +67,17 @@ export function resolveTarget(session: Session, target: Target): { resolution: R
     });
   }
   const { merge } = session;
+  const current =
+    merge === undefined
+      ? undefined
+      : { id: merge.id, tree: readTreeState(repo, merge.checksum), origin: merge.origin };
+  const { moving } = target;
   const resolution = resolve({
     origin: target.origin,
     base,
     baseVersion: versionOf(session, target.base),
-    current:
-      merge === undefined
-        ? undefined
-        : { id: merge.id, tree: readTreeState(repo, merge.checksum), origin: merge.origin },
+    current,
+    settled: current === undefined || moving === undefined ? [] : settledPackages(repo, current.tree, moving),
     feeds: target.feeds,
     local: localPackages(repo, base, target.origin, target.files),
     architectures: target.architectures,

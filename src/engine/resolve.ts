@@ -20,6 +20,8 @@ export interface ResolveInput {
   readonly feeds: FeedSnapshot | undefined;
   /** The pinned package files of the wish. */
   readonly local: readonly AvailablePackage[];
+  /** Layered packages that stay at their version unless that cannot be. */
+  readonly settled: readonly AvailablePackage[];
   readonly architectures: ReadonlyMap<string, number>;
   /** What is known of a package without downloading it. */
   readonly known: (candidate: AvailablePackage) => KnownPackage | undefined;

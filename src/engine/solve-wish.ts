@@ -12,6 +12,7 @@ import {
   type Universe,
 } from '../packages/index.ts';
 import type { ResolveInput } from './resolve.ts';
+import { solveSettled } from './settled.ts';
 import { parseRequest } from './wish.ts';
 
 export interface SolvedWish {
@@ -31,10 +32,12 @@ export function solveWish(input: ResolveInput): SolvedWish {
   ]);
   const before = input.origin.suspended.map((text) => parseRequest(text).name);
   const parked = before.filter((name) => asked.has(name) && !input.wanted.has(name));
-  const { result, suspended } = solveSkippingBroken(universeOf(input), requestOf(input), {
-    parked,
-    more: input.skipBroken,
-  });
+  const request = requestOf(input);
+  const { result, suspended } = solveSettled(
+    input.settled,
+    (kept) => solveSkippingBroken(universeOf(input, kept), request, { parked, more: input.skipBroken }),
+    (answer) => (answer.result.kind === 'refused' ? answer.result.blockers : []),
+  );
   if (result.kind === 'refused') throw refusal(result.blockers);
   return {
     solution: result,
@@ -48,12 +51,15 @@ function holdState(input: ResolveInput, held: Origin['overrides']['hold'][number
   return own === undefined ? 'layer' : own.version === held.version ? 'kept' : 'restore';
 }
 
-function universeOf(input: ResolveInput): Universe {
+function universeOf(input: ResolveInput, kept: readonly AvailablePackage[]): Universe {
   const held = input.origin.overrides.hold.filter((entry) => holdState(input, entry) === 'layer');
-  const names = new Set(held.map(({ name }) => name));
+  const names = new Set([...held, ...kept].map(({ name }) => name));
   return {
     installed: [...input.base.installed.values()],
-    available: pinned(input, held),
+    available: [
+      ...pinned(input, held),
+      ...kept.filter(({ name }) => !held.some((entry) => entry.name === name)),
+    ],
     ...(input.feeds === undefined ? {} : { lookup: hideNames(input.feeds.lookup, names) }),
     architectures: input.architectures,
     source: opkgSource,

@@ -8,7 +8,6 @@ import {
   type Package,
   Run,
   type Settings,
-  type Switch,
   simulateRemoval,
   toByteText,
   toPath,
@@ -16,6 +15,7 @@ import {
 import { environment, now } from '../sys/index.ts';
 import { type CommandCall, failed } from './commands/command.ts';
 import { fits } from './commands/list.ts';
+import { tell, tellIgnored } from './deployed-lines.ts';
 
 /** Where the engine works and what it is told. */
 export interface DeployedContext {
@@ -38,20 +38,6 @@ export const deployedCommands: Readonly<Partial<Record<string, DeployedBody>>> =
     return 0;
   },
 };
-
-/** Options that mean nothing where the next system is built whole. */
-const withoutEffect: readonly Switch[] = [
-  'force_depends',
-  'force_overwrite',
-  'force_reinstall',
-  'force_maintainer',
-  'force_checksum',
-  'force_space',
-  'force_postinstall',
-  'force_remove',
-  'force_signature',
-  'nodeps',
-];
 
 function environmentOf({ run, signal }: CommandCall, { argv }: DeployedContext): engine.Environment {
   let last = '';
@@ -231,8 +217,7 @@ async function change(
     );
     return failed;
   }
-  for (const name of withoutEffect.filter((one) => settings.on(one)))
-    messages.info('opkg_conf', `--${name.replaceAll('_', '-')} has no effect on a deployment.\n`);
+  tellIgnored(call);
   const result = await operate(call, context, kind, (env) =>
     engine.opkgChange(env, context.where, {
       dryRun: settings.on('noaction'),
@@ -245,29 +230,6 @@ async function change(
   if (result === undefined) return failed;
   tell(call, result, new Set(words.remove));
   return 0;
-}
-
-/** The lines that opkg would have printed, and when the change is there. */
-function tell({ run }: CommandCall, result: engine.ChangeResult, told: ReadonlySet<string>): void {
-  const { plan, outcome } = result;
-  const say = (text: string) => run.messages.notice(toByteText(text));
-  if (outcome === 'unchanged') {
-    say('The next deployment is like that already.\n');
-    return;
-  }
-  for (const { name } of plan.remove) {
-    if (told.has(name)) continue;
-    say(`${name} was autoinstalled and is now orphaned, removing.\nRemoving package ${name} from root...\n`);
-  }
-  for (const { name, from, to } of plan.replace) say(`Upgrading ${name} on root from ${from} to ${to}...\n`);
-  const replaced = new Set(plan.replace.map(({ name }) => name));
-  for (const { name, version } of plan.install)
-    if (!replaced.has(name as string)) say(`Installing ${name} (${version}) to root...\n`);
-  if (outcome === 'done' || outcome === 'staged')
-    for (const { name } of plan.install) say(`Configuring ${name}.\n`);
-  for (const note of result.notes) run.messages.info('opkg-ostree', toByteText(`${note}\n`));
-  if (result.deployment !== null)
-    say(`The change is deployment ${result.deployment.id}; it becomes active after the reboot.\n`);
 }
 
 /** `flag`: holding is a wish of its own; the other flags have no meaning for a tree that is built anew. */
