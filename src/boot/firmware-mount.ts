@@ -24,7 +24,7 @@ const marks: Readonly<Record<string, string>> = {
 };
 
 /** The folder of the FAT partition. SYSROOT_INVALID where it is not mounted and cannot be. */
-export function requireFirmwareMount(sysroot: string, { commit }: FirmwareLoader): string {
+export function requireFirmwareMount(sysroot: string, { commit }: Pick<FirmwareLoader, 'commit'>): string {
   const root = join(sysroot, firmwareFolderPath);
   const mark = marks[commit.name] ?? commit.path;
   if (exists(join(root, mark))) return root;

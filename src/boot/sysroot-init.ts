@@ -29,6 +29,8 @@ export interface InitOptions {
   readonly stateroot: string;
   /** `bare` on routers. */
   readonly mode?: RepoMode;
+  /** False where a conversion leads the loader here: its old configuration stands in our stub's place. */
+  readonly stubs?: boolean;
 }
 
 /** The group of the repository's config that is ours; libostree does not look at it. */
@@ -41,13 +43,13 @@ const minFreeSpace = '32MB';
  * Makes the sysroot; its directory is made if missing. SYSROOT_EXISTS where there is one, or another loader's
  * configuration stands in our stub's place. The repository's config comes last, so an interrupted run can be repeated.
  */
-export function initSysroot(path: string, { target, stateroot, mode }: InitOptions): void {
+export function initSysroot(path: string, { target, stateroot, mode, ...more }: InitOptions): void {
   if (exists(join(path, 'ostree/repo/config'))) {
     throw new RefusedError('SYSROOT_EXISTS', `${path} is a sysroot already`, {
       hint: "use it as it is, or remove its 'ostree' and 'boot' folders first",
     });
   }
-  const stubs = loaderFor(target.loader.id).stubs(loaderOptions(target));
+  const stubs = more.stubs === false ? [] : loaderFor(target.loader.id).stubs(loaderOptions(target));
   for (const stub of stubs) refuseForeignStub(join(path, 'boot', stub.path), stub);
   mkdirDurable(join(path, 'boot'));
   mkdirDurable(join(path, 'ostree/deploy'));

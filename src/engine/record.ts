@@ -1,5 +1,6 @@
 /** Puts how an operation ended into the history, without letting the record decide how it ended. */
 import { isOpkgOstreeError } from '../base/index.ts';
+import { exists } from '../sys/index.ts';
 import type { ChangeResult } from './change.ts';
 import type { Environment } from './environment.ts';
 import { appendHistory, type HistoryRecord, type Outcome, type ScriptReport } from './history.ts';
@@ -80,6 +81,21 @@ export async function recordingRefusal<T>(
       const entry = { from: session.merge?.id ?? null, inputs: null, verdict: 'unknown' } as const;
       noteFailure(session.sysroot.varPath(session.stateroot), env, entry, thrown);
     }
+    throw thrown;
+  }
+}
+
+/** Runs what began to write, outside any deployment, and puts it into the history of a stateroot that is there if it fails. */
+export async function recordingFailure<T>(
+  varDir: string,
+  env: Environment,
+  body: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await body();
+  } catch (thrown) {
+    const entry = { from: null, inputs: null, verdict: 'unknown' } as const;
+    if (exists(varDir)) noteFailure(varDir, env, entry, thrown);
     throw thrown;
   }
 }

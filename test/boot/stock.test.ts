@@ -1,9 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  clearStockBoot,
+  closeStock,
   handBack,
   handOver,
   isHandedOver,
@@ -17,7 +27,7 @@ import {
   writeBootState,
   writeStock,
 } from '../../src/boot/index.ts';
-import { isStub, renderFinalStub, renderStub } from '../../src/boot/stock/grub-config.ts';
+import { isStub, renderConvertedMenu, renderStub, withoutStock } from '../../src/boot/stock/grub-config.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'stock-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -92,12 +102,21 @@ describe('the stock menu', () => {
     expect(isStub(stub)).toBe(true);
     expect(stub.endsWith(`\n${text}`)).toBe(true);
     expect(stub.includes(`search -u ${place.uuid} -s root`)).toBe(text === efi);
-    for (const made of [stub, renderFinalStub(text, place)]) {
+    const onFat = renderStub(text, undefined);
+    expect(onFat.endsWith(`\n${text}`)).toBe(true);
+    expect(onFat.indexOf('search -l kernel') > 0).toBe(text === efi);
+    const menus = (['sysroot', 'boot partition'] as const).map((at) =>
+      renderConvertedMenu('boot/grub/stock.cfg', at),
+    );
+    for (const made of [stub, withoutStock(stub), onFat, withoutStock(onFat), ...menus]) {
       const file = join(folder(), 'grub.cfg');
       writeFileSync(file, made);
       expect(spawnSync('grub-script-check', [file], { encoding: 'utf8' }).stderr).toBe('');
     }
-    expect(renderFinalStub(text, place)).not.toContain('menuentry');
+    expect(withoutStock(stub)).not.toContain('menuentry');
+    expect(withoutStock(stub)).toMatch(/\nconfigfile \/boot\/grub\/converted\.cfg\n$/u);
+    expect(withoutStock(onFat)).toMatch(/\nconfigfile \/ostree\/converted\.cfg\n$/u);
+    expect(withoutStock(text)).toBe(text);
   });
 });
 
@@ -129,6 +148,42 @@ describe('handing over', () => {
       expect(handBack(root)).toBe(false);
     },
   );
+});
+
+describe('a boot partition that holds all that GRUB reads', () => {
+  const make = () => {
+    const root = folder();
+    const path = join(root, 'boot/firmware');
+    mkdirSync(join(path, 'boot/grub'), { recursive: true });
+    writeFileSync(join(path, 'boot/grub/grub.cfg'), bios);
+    writeFileSync(join(path, 'boot/vmlinuz'), 'kernel');
+    return { root, boot: { path, config: 'boot/grub/grub.cfg' } };
+  };
+
+  it('gets the menu too, and loses it on the way back', () => {
+    const { root, boot } = make();
+    handOver(root, boot, undefined);
+    expect(isHandedOver(root)).toBe(true);
+    const menu = readFileSync(join(boot.path, 'ostree/converted.cfg'), 'utf8');
+    expect(menu).toContain('source /ostree/grub.cfg\n');
+    expect(menu).toContain('configfile /boot/grub/stock.cfg\n');
+    expect(handBack(root)).toBe(true);
+    expect(isHandedOver(root)).toBe(false);
+    expect(readFileSync(join(boot.path, boot.config), 'utf8').endsWith(bios)).toBe(true);
+  });
+
+  it('loses the old menu, its copy and the kernel once the old system is gone', () => {
+    const { root, boot } = make();
+    expect(clearStockBoot(boot)).toBe(false);
+    handOver(root, boot, undefined);
+    closeStock(root);
+    expect(readFileSync(join(boot.path, 'ostree/converted.cfg'), 'utf8')).not.toContain('menuentry');
+    expect(clearStockBoot(boot)).toBe(true);
+    expect(readFileSync(join(boot.path, boot.config), 'utf8')).not.toContain('menuentry');
+    expect(existsSync(join(boot.path, 'boot/vmlinuz'))).toBe(false);
+    expect(existsSync(join(boot.path, 'boot/grub/stock.cfg'))).toBe(false);
+    expect(clearStockBoot(boot)).toBe(false);
+  });
 });
 
 describe('the record', () => {

@@ -104,7 +104,7 @@ describe.skipIf(!isRoot)('convert of a stock system (skipped without root)', () 
       api: 1,
       target: 'x86-64',
       root: { name: 'PARTUUID=a1b2c3d4-02' },
-      kargs: ['root=PARTUUID=a1b2c3d4-02', 'rootwait', 'console=tty1', 'console=ttyS0,115200n8', 'rw'],
+      kargs: ['root=PARTUUID=a1b2c3d4-02', 'rootwait', 'console=tty1', 'console=ttyS0,115200n8', 'rw', 'panic=10', 'oops=panic'],
       'missing-bytes': 0,
     });
     const schema = JSON.parse(
@@ -157,7 +157,7 @@ describe.skipIf(!isRoot)('convert of a stock system (skipped without root)', () 
       expect(spawnSync('grub-script-check', [file]).status).toBe(0);
     const entry = readFileSync(join(stock.root, 'boot/loader/grub.cfg'), 'utf8');
     expect(entry).toMatch(
-      /linux \/boot\/ostree\/openwrt-[0-9a-f]{64}\/vmlinuz-\S+ root=PARTUUID=a1b2c3d4-02 rootwait console=tty1 console=ttyS0,115200n8 rw init=\/ostree\/opkg-ostree\/prepare-root ostree=/u,
+      /linux \/boot\/ostree\/openwrt-[0-9a-f]{64}\/vmlinuz-\S+ root=PARTUUID=a1b2c3d4-02 rootwait console=tty1 console=ttyS0,115200n8 rw panic=10 oops=panic init=\/ostree\/opkg-ostree\/prepare-root ostree=/u,
     );
   });
 

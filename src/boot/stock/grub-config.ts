@@ -32,12 +32,16 @@ export interface StockBoot {
 
 const marker = '# Written by opkg-ostree convert.';
 const maxLines = 2000;
+const menuSeconds = 5;
 
 /** GRUB's variable for the partition that the stock configuration is on. */
 const stockRoot = 'opkg_ostree_stock';
 
 /** The file of the sysroot whose presence makes the converted system the one that starts; relative to /boot. */
 export const convertedMenu = 'grub/converted.cfg';
+
+/** The same on the FAT boot partition, where GRUB reads nothing else. */
+export const convertedMenuOnFat = 'ostree/converted.cfg';
 
 /** True for the text that `renderStub` made. */
 export function isStub(text: string): boolean {
@@ -81,15 +85,26 @@ export function placeOfRoot(kargs: readonly string[]): SysrootPlace | undefined 
 
 /**
  * The boot partition's new configuration: the sysroot's menu where that is there, else what stood here before. It
- * changes nothing until the sysroot has `convertedMenu`.
+ * changes nothing until the menu is there. Without a place the menu is on the boot partition itself.
  */
-export function renderStub(original: string, place: SysrootPlace): string {
+export function renderStub(original: string, place: SysrootPlace | undefined): string {
+  const head = [
+    `${marker} It starts the converted system where that is ready, else what stood here before;`,
+    '# stock.cfg beside this file is a copy of that.',
+  ];
+  if (place === undefined) {
+    // What the old menu does first to be seen, and to find this partition.
+    const first = original
+      .slice(0, original.search(/^\s*menuentry\s/mu))
+      .split('\n')
+      .filter((line) => /^\s*(?:serial|terminal_input|terminal_output|search|set\s+root=)/u.test(line));
+    return [...head, ...first, `configfile /${convertedMenuOnFat}`, '', original].join('\n');
+  }
   const disk = /set\s+root=["']?\(?(hd\d+),/u.exec(original)?.[1] ?? 'hd0';
   const find =
     place.uuid !== undefined && /^\s*search\s/mu.test(original) ? [`search -u ${place.uuid} -s root`] : [];
   return [
-    `${marker} It starts the converted system where that is ready, else what stood here before;`,
-    '# stock.cfg beside this file is a copy of that.',
+    ...head,
     `set ${stockRoot}="$root"`,
     `export ${stockRoot}`,
     `set root='(${disk},${place.table}${place.partition})'`,
@@ -101,24 +116,30 @@ export function renderStub(original: string, place: SysrootPlace): string {
   ].join('\n');
 }
 
-/** The boot partition's configuration once the old system is gone. */
-export function renderFinalStub(original: string, place: SysrootPlace): string {
-  return renderStub(original, place).slice(0, -original.length).trimEnd().concat('\n');
+/** The boot partition's configuration once the old system is gone: what a stub does before it comes to the old menu. */
+export function withoutStock(stub: string): string {
+  const end = /^configfile \/(?:boot\/grub|ostree)\/converted\.cfg$/mu.exec(stub);
+  return end === null ? stub : `${stub.slice(0, end.index)}${end[0]}\n`;
 }
 
+/** Where the menu of a conversion is. */
+export type MenuPlace = 'sysroot' | 'boot partition';
+
 /**
- * The sysroot's menu: the deployments and, while it can still be started, the old system. The second entry is what GRUB
+ * The converted system's menu: the deployments and, while it can still be started, the old system. The second entry is what GRUB
  * tries where the first cannot be loaded. `stockConfig` is the path of stock.cfg on the boot partition.
  */
-export function renderConvertedMenu(stockConfig: string | undefined): string {
+export function renderConvertedMenu(stockConfig: string | undefined, place: MenuPlace): string {
   const lines = [`${marker} While it is here, the converted system starts.`];
   if (stockConfig !== undefined) lines.push('set fallback="1"');
-  lines.push('source /boot/loader/grub.cfg');
+  lines.push(place === 'sysroot' ? 'source /boot/loader/grub.cfg' : 'source /ostree/grub.cfg');
   if (stockConfig !== undefined) {
     lines.push(
+      // GRUB as OpenWrt builds it cannot count: whoever sits at the console has to have the time to choose.
+      `set timeout="${menuSeconds}"`,
       '',
       "menuentry 'OpenWrt as it was before the conversion' {",
-      `\tset root="$${stockRoot}"`,
+      ...(place === 'sysroot' ? [`\tset root="$${stockRoot}"`] : []),
       `\tconfigfile ${stockConfig}`,
       '}',
     );

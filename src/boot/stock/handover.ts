@@ -1,7 +1,7 @@
 /**
  * Who starts next: the stock system or the converted one. The boot partition's configuration is replaced first and changes
- * nothing; the file `boot/grub/converted.cfg` of the sysroot is the commit point, and removing it the way back, which
- * early boot takes by itself (docs/formats/convert.md).
+ * nothing; the file `boot/grub/converted.cfg` of the sysroot is the commit point, or `ostree/converted.cfg` of a FAT partition that
+ * GRUB reads nothing but; removing it is the way back, which early boot takes by itself (docs/formats/convert.md).
  */
 import { dirname, join } from 'node:path/posix';
 import { ParseError } from '../../base/index.ts';
@@ -15,21 +15,25 @@ import {
   open,
   readTextIfExists,
   rename,
+  statIfExists,
   tempNameFor,
   unlinkDurable,
   unlinkIfExists,
   writeAll,
-  writeFileDurable,
 } from '../../sys/index.ts';
+import { firmwareFolderPath, requireFirmwareMount } from '../firmware-mount.ts';
 import { flushFileSystems } from '../flush.ts';
 import {
   convertedMenu,
+  convertedMenuOnFat,
   isStub,
+  type MenuPlace,
+  parseStockConfig,
   renderConvertedMenu,
-  renderFinalStub,
   renderStub,
   type StockBoot,
   type SysrootPlace,
+  withoutStock,
 } from './grub-config.ts';
 
 const maxConfigBytes = 256 * 1024;
@@ -48,11 +52,14 @@ export function stockConfigText({ path, config }: StockBoot): string {
   return readConfig(saved);
 }
 
-/** Makes the converted system what starts next. Repeating it changes nothing. */
+/**
+ * Makes the converted system what starts next. Repeating it changes nothing. Without a place GRUB reads the boot partition only, and
+ * that is mounted in the sysroot too.
+ */
 export function handOver(
   sysroot: string,
   boot: StockBoot,
-  place: SysrootPlace,
+  place: SysrootPlace | undefined,
   onStep: (step: HandoverStep) => void = () => undefined,
 ): void {
   const original = stockConfigText(boot);
@@ -69,38 +76,60 @@ export function handOver(
 
 /** Makes the stock system what starts next; false where it was so already. */
 export function handBack(sysroot: string): boolean {
-  const path = join(sysroot, 'boot', convertedMenu);
+  const { path, folder } = menuOf(sysroot);
   if (!exists(path)) return false;
   unlinkDurable(path);
-  flushFileSystems([join(sysroot, 'boot')]);
+  flushFileSystems([folder]);
   return true;
 }
 
 /** True while the converted system is what starts next. */
 export function isHandedOver(sysroot: string): boolean {
-  return exists(join(sysroot, 'boot', convertedMenu));
+  return exists(menuOf(sysroot).path);
 }
 
-/** Takes the stock system out of the menus. The sysroot's comes first: from then on nothing leads to the old one. */
-export function closeStock(
-  sysroot: string,
-  boot: StockBoot | undefined,
-  place: SysrootPlace | undefined,
-): void {
+/** Takes the stock system out of the menu: from then on nothing leads to it. */
+export function closeStock(sysroot: string): void {
   writeMenu(sysroot, undefined);
-  if (boot === undefined || place === undefined) return;
-  const original = readConfig(join(boot.path, boot.config));
-  if (!isStub(original)) return;
-  const text = stockConfigText(boot);
-  replaceOnBoot(join(boot.path, boot.config), renderFinalStub(text, place));
+}
+
+/**
+ * Takes what is left of the stock system from its boot partition: the menu's text, its copy, and the kernel. For a partition whose
+ * stub leads to a menu that `closeStock` wrote; false for another one.
+ */
+export function clearStockBoot(boot: StockBoot): boolean {
+  const config = join(boot.path, boot.config);
+  const stub = readConfig(config);
+  const saved = join(boot.path, savedConfig(boot.config));
+  if (!isStub(stub) || !exists(saved)) return false;
+  const { kernel } = parseStockConfig(stockConfigText(boot), boot.config);
+  replaceOnBoot(config, withoutStock(stub));
   flushFileSystems([boot.path]);
+  unlinkIfExists(join(boot.path, kernel));
+  unlinkIfExists(saved);
+  flushFileSystems([boot.path]);
+  return true;
 }
 
 function writeMenu(sysroot: string, stockConfig: string | undefined): void {
-  const path = join(sysroot, 'boot', convertedMenu);
+  const { path, folder, place } = menuOf(sysroot);
   mkdirDurable(dirname(path));
-  writeFileDurable(path, renderConvertedMenu(stockConfig));
-  flushFileSystems([join(sysroot, 'boot')]);
+  replaceOnBoot(path, renderConvertedMenu(stockConfig, place));
+  flushFileSystems([folder]);
+}
+
+/** Where the converted system's menu is: on the FAT partition if the sysroot has a folder for that. */
+function menuOf(sysroot: string): {
+  readonly path: string;
+  readonly folder: string;
+  readonly place: MenuPlace;
+} {
+  if (statIfExists(join(sysroot, firmwareFolderPath))?.isDirectory() === true) {
+    const folder = requireFirmwareMount(sysroot, { commit: { name: 'grub.cfg', path: 'ostree/grub.cfg' } });
+    return { path: join(folder, convertedMenuOnFat), folder, place: 'boot partition' };
+  }
+  const folder = join(sysroot, 'boot');
+  return { path: join(folder, convertedMenu), folder, place: 'sysroot' };
 }
 
 function savedConfig(config: string): string {

@@ -8,6 +8,7 @@ export {
   type SysrootPlace,
 } from './grub-config.ts';
 export {
+  clearStockBoot,
   closeStock,
   type HandoverStep,
   handBack,
@@ -21,6 +22,8 @@ export {
   type RunningStock,
   readExtFacts,
   unsupported,
+  withFirmwareAt,
+  withMountedBoot,
   withMountedStock,
 } from './locate.ts';
 export { dropStock, readStock, type StockRecord, wasStarted, writeStock } from './record.ts';

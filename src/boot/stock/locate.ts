@@ -17,6 +17,7 @@ import {
   realpath,
   runSync,
 } from '../../sys/index.ts';
+import { firmwareFolderPath } from '../firmware-mount.ts';
 import { parseKargs } from '../kargs.ts';
 import type { StockBoot } from './grub-config.ts';
 
@@ -145,34 +146,51 @@ export async function withMountedStock<T>(
     readonly bootType: string;
   }) => Promise<T> | T,
 ): Promise<T> {
-  const device = stock.bootDevice === undefined ? undefined : `/dev/${stock.bootDevice}`;
-  if (device === undefined) throw unsupported('there is no boot partition beside the root', undefined);
+  return withMountedBoot(stock, ({ boot, bootType }) => {
+    const root = join(workFolder, 'root');
+    return withMount(['-o', 'bind', '/'], root, () => body({ root, boot, bootType }));
+  });
+}
+
+/** The boot partition alone, mounted at a place of its own for as long as `body` runs. */
+export async function withMountedBoot<T>(
+  { bootDevice }: RunningStock,
+  body: (paths: { readonly boot: string; readonly bootType: string }) => Promise<T> | T,
+): Promise<T> {
+  if (bootDevice === undefined) throw unsupported('there is no boot partition beside the root', undefined);
+  const device = `/dev/${bootDevice}`;
   const bootType = bootFileSystem(device);
   if (bootType === undefined) {
     throw unsupported(`${device} holds neither ext4 nor FAT: it is no boot partition of OpenWrt`, undefined);
   }
-  const [root, boot] = [join(workFolder, 'root'), join(workFolder, 'boot')];
-  mkdirp(root);
-  mkdirp(boot);
-  const mounted: string[] = [];
-  const mount = (args: readonly string[], target: string) => {
-    // Left over from a run that was killed.
-    runSync('umount', [target], { timeout: mountLimit });
-    const result = runSync('mount', [...args, target], { timeout: mountLimit });
-    if (result.status !== 0) {
-      throw new SystemError('COMMAND_FAILED', `cannot mount ${args.at(-1)}: ${result.stderr.trim()}`, {
-        hint: bootType === 'vfat' ? "install the packages 'kmod-fs-vfat' and 'kmod-nls-cp437'" : 'see dmesg',
-      });
-    }
-    mounted.unshift(target);
-  };
+  const boot = join(workFolder, 'boot');
+  return withMount(['-t', bootType, '-o', 'rw,noatime', device], boot, () => body({ boot, bootType }));
+}
+
+/**
+ * The boot partition in the sysroot too, where a GRUB that reads FAT only has the entries, for as long as `body` runs; `boot` is
+ * where it is mounted.
+ */
+export function withFirmwareAt<T>(sysroot: string, boot: string, body: () => Promise<T> | T): Promise<T> {
+  const at = join(sysroot, firmwareFolderPath);
+  if (boot === at) return Promise.resolve(body());
+  return withMount(['-o', 'bind', boot], at, body);
+}
+
+async function withMount<T>(args: readonly string[], target: string, body: () => Promise<T> | T): Promise<T> {
+  mkdirp(target);
+  // Left over from a run that was killed.
+  runSync('umount', [target], { timeout: mountLimit });
+  const result = runSync('mount', [...args, target], { timeout: mountLimit });
+  if (result.status !== 0) {
+    throw new SystemError('COMMAND_FAILED', `cannot mount ${args.at(-1)}: ${result.stderr.trim()}`, {
+      hint: args.includes('vfat') ? "install the packages 'kmod-fs-vfat' and 'kmod-nls-cp437'" : 'see dmesg',
+    });
+  }
   try {
-    mount(['-o', 'bind', '/'], root);
-    mount(['-t', bootType, '-o', 'rw,noatime', device], boot);
-    return await body({ root, boot, bootType });
+    return await body();
   } finally {
-    for (const target of mounted)
-      expectSuccess('umount', runSync('umount', [target], { timeout: mountLimit }));
+    expectSuccess('umount', runSync('umount', [target], { timeout: mountLimit }));
   }
 }
 

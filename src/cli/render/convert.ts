@@ -38,6 +38,7 @@ export function renderFinish(document: FinishDocument): string[] {
   return [
     ...removes.map(({ path, bytes }) => `  - ${path} (${formatBytes(bytes)})`),
     `Kept for early boot: ${keeps.join(' ')}`,
+    ...document.notes.map((note) => `note: ${note}`),
     finished ? `The old system is gone: ${freed} freed.` : `--finish would free ${freed}.`,
   ];
 }

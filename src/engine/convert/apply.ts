@@ -22,6 +22,7 @@ import {
   readStock,
   Sysroot,
   stageDeployment,
+  withFirmwareAt,
   writeStock,
 } from '../../boot/index.ts';
 import { composeRootfs } from '../../compose/index.ts';
@@ -34,7 +35,7 @@ import {
   productVersion,
 } from '../../sys/index.ts';
 import type { Environment } from '../environment.ts';
-import { noteSuccess } from '../record.ts';
+import { noteSuccess, recordingFailure } from '../record.ts';
 import { carryEtc, carryState } from './carry.ts';
 import { type ConversionDocument, type ConversionPlan, planConversion, requireRoom } from './plan.ts';
 import { destinationOf } from './rules.ts';
@@ -89,8 +90,10 @@ export function convertApply(env: Environment, request: ConvertRequest): Promise
       kind: 'flock',
       wait: 0,
     });
+    const varDir = join(system.root, 'ostree/deploy', request.stateroot, 'var');
+    const run = () => recordingFailure(varDir, env, () => apply(env, { system, plan, branch, request }));
     try {
-      return await apply(env, { system, plan, branch, request });
+      return await (system.place === undefined ? withFirmwareAt(system.root, system.boot.path, run) : run());
     } finally {
       lock.release();
     }
@@ -116,7 +119,7 @@ async function apply(
   step('sysroot');
   const sysroot = exists(join(root, 'ostree/repo/config'))
     ? Sysroot.open(root)
-    : Sysroot.init(root, { target, stateroot });
+    : Sysroot.init(root, { target, stateroot, stubs: place !== undefined });
   initStateroot(root, stateroot);
   return sysroot.withLock(async () => {
     const notes: string[] = [];

@@ -3,8 +3,9 @@
  * everything of the physical root that neither the sysroot nor early boot needs.
  */
 import { join } from 'node:path/posix';
-import { RefusedError, throwIfAborted } from '../../base/index.ts';
+import { isOpkgOstreeError, RefusedError, throwIfAborted } from '../../base/index.ts';
 import {
+  clearStockBoot,
   closeStock,
   type Deployment,
   dropStock,
@@ -16,10 +17,12 @@ import {
   stateName,
   stockRemains,
   verdictOf,
+  withFirmwareAt,
+  withMountedBoot,
   withMountedStock,
   writeStock,
 } from '../../boot/index.ts';
-import { exists, lstatIfExists, readdirIfExists, rmdir, unlinkIfExists } from '../../sys/index.ts';
+import { exists, lstatIfExists, readdirIfExists, realpath, rmdir, unlinkIfExists } from '../../sys/index.ts';
 import type { Environment } from '../environment.ts';
 import { noteSuccess } from '../record.ts';
 import { openSession, type Session, type Where, withSession } from '../session.ts';
@@ -33,6 +36,7 @@ export interface FinishDocument {
   /** What stays of the old system, because early boot runs on it. */
   readonly keeps: readonly string[];
   readonly finished: boolean;
+  readonly notes: readonly string[];
 }
 
 /** What `convert --finish` would delete. DEPLOYMENT_ON_TRIAL until the deployment was found good. */
@@ -44,21 +48,22 @@ export function finishPlan(where: Where): FinishDocument {
 
 /** Deletes the old system. A run that was cut off goes on where it was. */
 export function convertFinish(env: Environment, where: Where): Promise<FinishDocument> {
-  return withSession(env, where, (session) => {
+  return withSession(env, where, async (session) => {
     const { stock, deployment } = requireFinishable(session);
     const { sysroot, stateroot } = session;
     const document = documentOf(session, true);
     // First nothing leads to the old system any more, then it goes.
     writeStock(sysroot.path, { ...stock, finishing: true });
-    closeStock(sysroot.path, undefined, undefined);
+    closeStock(sysroot.path);
     env.onProgress({ phase: 'cleanup', message: 'removing the old system' });
     removeStock(env, sysroot.path, new Set(document.keeps));
+    const notes = await clearBoot(sysroot.path, stock);
     dropStock(sysroot.path);
     const { id } = deployment;
     const entry = { from: id, to: id, inputs: null, outcome: 'done', verdict: 'unknown' } as const;
     noteSuccess(sysroot.varPath(stateroot), env, { ...entry, scripts: [], error: null });
     env.onProgress({ phase: 'done' });
-    return document;
+    return { ...document, notes };
   });
 }
 
@@ -73,7 +78,9 @@ export async function convertUndo(
 ): Promise<boolean> {
   if (root !== undefined) return undo(root);
   if (where.sysroot === '/' && !exists('/run/ostree-booted')) {
-    return withMountedStock(locateStock(), (mounted) => undo(mounted.root));
+    return withMountedStock(locateStock(), ({ root: at, boot }) =>
+      exists(join(at, 'boot/firmware')) ? withFirmwareAt(at, boot, () => undo(at)) : undo(at),
+    );
   }
   return withSession(env, where, ({ sysroot }) => undo(sysroot.path));
 }
@@ -131,6 +138,7 @@ function documentOf({ sysroot }: Session, finished: boolean): FinishDocument {
     'freed-bytes': removes.reduce((sum, { bytes }) => sum + bytes, 0),
     keeps,
     finished,
+    notes: [],
   };
 }
 
@@ -148,6 +156,21 @@ function* removable(root: string, kept: ReadonlySet<string>): Generator<string> 
     } else {
       yield path;
     }
+  }
+}
+
+/** Takes the old menu and kernel from the boot partition. Nothing leads to them any more, so what cannot be done is a note. */
+async function clearBoot(sysroot: string, { config }: StockRecord): Promise<string[]> {
+  const firmware = join(sysroot, 'boot/firmware');
+  try {
+    if (exists(join(firmware, config))) clearStockBoot({ path: firmware, config });
+    else if (exists('/run/ostree-booted') && realpath(sysroot) === realpath('/sysroot'))
+      await withMountedBoot(locateStock(), ({ boot }) => clearStockBoot({ path: boot, config }));
+    else return ['the boot partition still holds the old menu and kernel: they do no harm'];
+    return [];
+  } catch (thrown) {
+    if (!isOpkgOstreeError(thrown)) throw thrown;
+    return [`the boot partition still holds the old menu and kernel, which do no harm: ${thrown.message}`];
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path/posix';
 import { NoSpaceError, type OperationContext } from '../../base/index.ts';
 import { exists, fileSystemSpace, lstatIfExists, stat } from '../../sys/index.ts';
 import { type ChangedConffile, findDefaults } from './defaults.ts';
+import { requireOneKernel } from './kernel-release.ts';
 import { type Measured, measureRoot, treeBytes } from './measure.ts';
 import { type AddedPackage, readStockPackages } from './packages.ts';
 import { stateFolders, type TakeRules } from './rules.ts';
@@ -41,6 +42,8 @@ export interface ConversionDocument {
   readonly 'missing-bytes': number;
   /** Of the boot partition, which keeps the old menu beside the new one. */
   readonly 'boot-free-bytes': number;
+  /** Of the boot partition: both menus, and a kernel where GRUB reads nothing else. */
+  readonly 'boot-needed-bytes': number;
   readonly space: {
     readonly objects: number;
     readonly checkout: number;
@@ -66,6 +69,8 @@ export interface ConversionPlan {
 const reserve = 64 * 2 ** 20;
 /** For both menus, each written beside the old one. */
 const bootReserve = 64 * 1024;
+/** On FAT: what publishing entries keeps free, clusters of 32 KiB at most. */
+const fatReserve = 1 << 20;
 /** What directory objects and folders of a checkout take for each folder: three blocks, one of each and its metadata. */
 const folderBlocks = 3 * 4096;
 
@@ -73,6 +78,7 @@ const folderBlocks = 3 * 4096;
 export function planConversion(system: StockSystem, branch: string, ctx: OperationContext): ConversionPlan {
   ctx.onProgress({ phase: 'resolve', message: 'looking at the running system' });
   const lists = [join(system.root, 'usr/lib/opkg/lists'), ...(system.live ? ['/var/opkg-lists'] : [])];
+  requireOneKernel(system);
   const packages = readStockPackages(system.root, lists);
   const rules: TakeRules = { owned: packages.owned };
   const defaults = findDefaults(system.root, packages.installed);
@@ -118,6 +124,7 @@ export function planConversion(system: StockSystem, branch: string, ctx: Operati
     'free-bytes': free,
     'missing-bytes': Math.max(0, needed - free),
     'boot-free-bytes': fileSystemSpace(system.boot.path).free,
+    'boot-needed-bytes': system.place === undefined ? kernelBytes + fatReserve : bootReserve,
     space,
     resumes: exists(repo),
     steps: stepsOf(system, branch),
@@ -128,12 +135,13 @@ export function planConversion(system: StockSystem, branch: string, ctx: Operati
 
 /** NO_SPACE with the figures where the disk cannot hold both systems, BOOT_SPACE where the boot partition is full. */
 export function requireRoom({ document }: ConversionPlan): void {
-  const bootFree = document['boot-free-bytes'];
-  if (bootFree < bootReserve) {
-    const figures = { needed: bootReserve, free: bootFree, missing: bootReserve - bootFree };
+  const { 'boot-free-bytes': bootFree, 'boot-needed-bytes': bootNeeded } = document;
+  // A run that goes on has its kernel there already; staging looks again.
+  if (bootFree < (document.resumes ? bootReserve : bootNeeded)) {
+    const figures = { needed: bootNeeded, free: bootFree, missing: bootNeeded - bootFree };
     throw new NoSpaceError(
       'BOOT_SPACE',
-      `the boot partition needs ${bootReserve} bytes for the new menu and has ${bootFree}: ${figures.missing} bytes are missing`,
+      `the boot partition needs ${bootNeeded} bytes and has ${bootFree}: ${figures.missing} bytes are missing`,
       { hint: 'remove from it what no boot menu names', details: figures },
     );
   }
@@ -157,15 +165,17 @@ function rootName({ kargs }: StockSystem): string {
   return kargs.find((word) => word.startsWith('root='))?.slice('root='.length) ?? '';
 }
 
-function stepsOf({ root, boot, target, kernel }: StockSystem, branch: string): string[] {
+function stepsOf({ root, boot, target, kernel, place }: StockSystem, branch: string): string[] {
   const at = root === '/' ? '' : root;
+  const menu =
+    place === undefined ? 'ostree/converted.cfg on the boot partition' : `${at}/boot/grub/converted.cfg`;
   return [
     `make a sysroot for ${target.id} beside the running system: ${at}/ostree, ${at}/boot`,
     `commit the running system with the kernel ${kernel.slice(boot.path.length)} to ${branch}`,
     'copy /root, /home, /opt, /srv, /mnt and what /var keeps to the /var of the stateroot',
     'check the commit out as a deployment, with /etc as it is now',
     `keep ${boot.config} of the boot partition as stock.cfg, and let it lead to the new menu where that is ready`,
-    `write ${at}/boot/grub/converted.cfg: from here on the deployment starts, on trial, and the old system is the last entry of the menu`,
+    `write ${menu}: from here on the deployment starts, on trial, and the old system is the last entry of the menu`,
   ];
 }
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path/posix';
 import { RefusedError, UsageError } from '../../base/index.ts';
 import {
+  defaultKargs,
   findStockBoot,
   findTarget,
   keptKargs,
@@ -36,7 +37,8 @@ export interface StockSystem {
   /** True for the one that runs this program. */
   readonly live: boolean;
   readonly target: Target;
-  readonly place: SysrootPlace;
+  /** Where the loader finds the sysroot; undefined where it reads nothing but its own FAT partition. */
+  readonly place: SysrootPlace | undefined;
   /** The kernel image on the boot partition. */
   readonly kernel: string;
   /** Undefined where the kernel does not run: then the only folder of lib/modules counts. */
@@ -69,17 +71,27 @@ export async function withStockSystem<T>(
           ]
         : [];
     const found = describe(root, findStockBoot(boot), request, stock.kargs);
-    const place = { ...found.place, partition: stock.partition, uuid: facts?.uuid };
-    requireReadableRoot(found.boot, bootType);
+    const onFat =
+      bootType === 'vfat' && !(exists('/sys/firmware/efi') && loaderReadsExt(found.boot) === true);
     return body({
-      ...found,
-      place,
+      ...(onFat
+        ? onFatPartition(found)
+        : { ...found, place: exactPlace(found.place, stock.partition, facts?.uuid) }),
       live: true,
       kernelRelease: stock.kernelRelease,
       filesystem: stock.filesystem,
       notes,
     });
   });
+}
+
+/** The partition that the kernel found, which `root=` need not spell. */
+function exactPlace(
+  place: SysrootPlace | undefined,
+  partition: number,
+  uuid: string | undefined,
+): SysrootPlace | undefined {
+  return place === undefined ? undefined : { ...place, partition, uuid };
 }
 
 function offlineSystem(root: string, request: SystemRequest): StockSystem {
@@ -90,7 +102,13 @@ function offlineSystem(root: string, request: SystemRequest): StockSystem {
     if (statIfExists(path)?.isDirectory() !== true) throw new UsageError('USAGE', `${path} is no directory`);
   }
   const found = describe(root, findStockBoot(request.boot), request, undefined);
-  return { ...found, live: false, kernelRelease: undefined, filesystem: null, notes: [] };
+  return {
+    ...(loaderReadsExt(found.boot) === false ? onFatPartition(found) : found),
+    live: false,
+    kernelRelease: undefined,
+    filesystem: null,
+    notes: [],
+  };
 }
 
 type Described = Omit<StockSystem, 'live' | 'kernelRelease' | 'filesystem' | 'notes'>;
@@ -112,7 +130,9 @@ function describe(
     );
   }
   const keys = new Set(own.map((word) => word.split('=', 1)[0]));
-  const kargs = [...own, ...target.kargs.filter((word) => !keys.has(word.split('=', 1)[0]))];
+  // The stock system says where its console is.
+  const needed = defaultKargs(target).filter((word) => !word.startsWith('console='));
+  const kargs = [...own, ...needed.filter((word) => !keys.has(word.split('=', 1)[0]))];
   const kernel = join(boot.path, entry.kernel);
   if (lstatIfExists(kernel)?.isFile() !== true) {
     throw unsupported(`the boot menu names ${entry.kernel}, which is not on the boot partition`, undefined);
@@ -149,13 +169,23 @@ const efiLoaders = [
 /** What only GRUB's module ext2 says (grub-core/fs/ext2.c); the names of modules stand in other modules too. */
 const ext2Text = 'not an ext2 filesystem';
 
-/** A GRUB on FAT need not know ext4, and OpenWrt's for x86 EFI does not: its modules are named in the image. */
-function requireReadableRoot(boot: StockBoot, bootType: string): void {
-  if (bootType !== 'vfat') return;
+/** Whether GRUB knows ext4: OpenWrt's for x86 EFI does not; its modules are in the image. Undefined where there is no EFI loader. */
+function loaderReadsExt(boot: StockBoot): boolean | undefined {
   const path = efiLoaders.map((name) => join(boot.path, name)).find(exists);
-  if (path !== undefined && Buffer.from(readFile(path)).includes(ext2Text)) return;
-  throw unsupported(
-    'the boot loader on the EFI partition cannot read ext4 (its GRUB has no module ext2)',
-    "put a GRUB with the modules ext2 and part_gpt there, boot the BIOS image, or install an image made by 'opkg-ostree image build'",
-  );
+  return path === undefined ? undefined : Buffer.from(readFile(path)).includes(ext2Text);
+}
+
+const targetOnFat = 'generic-grub-esp';
+/** Where early boot and the tool tell the FAT partition from an empty folder. */
+const configOnFat = 'boot/grub/grub.cfg';
+
+/** The system with its kernels and menus on the FAT partition, the only one that its GRUB reads. */
+function onFatPartition(found: Described): Described {
+  if (found.boot.config !== configOnFat) {
+    throw unsupported(
+      `the boot loader on the EFI partition cannot read ext4 (its GRUB has no module ext2), and its menu is ${found.boot.config}`,
+      "put a GRUB with the modules ext2 and part_gpt there, or install an image made by 'opkg-ostree image build'",
+    );
+  }
+  return { ...found, target: findTarget(targetOnFat), place: undefined };
 }

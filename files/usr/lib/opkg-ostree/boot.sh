@@ -160,10 +160,19 @@ other_deployment() {
 	[ -n "$deployment" ] && echo "$deployment"
 }
 
+# The menu of a conversion in STOCK_MENU; status 1 where none is there, or its FAT partition cannot be mounted.
+find_stock_menu() {
+	STOCK_MENU=$SYSROOT/boot/grub/converted.cfg
+	if [ -d "$SYSROOT/boot/firmware" ]; then
+		firmware_mount || return 1
+		STOCK_MENU=$SYSROOT/boot/firmware/ostree/converted.cfg
+	fi
+	[ -f "$STOCK_MENU" ]
+}
+
 # Whether the system that `convert` found here can still be started (docs/formats/convert.md).
 has_stock() {
-	[ -f "$SYSROOT/$STATE_DIR/stock" ] && [ -f "$SYSROOT/boot/grub/converted.cfg" ] &&
-		! $BB grep -qx finishing "$SYSROOT/$STATE_DIR/stock"
+	[ -f "$SYSROOT/$STATE_DIR/stock" ] && ! $BB grep -qx finishing "$SYSROOT/$STATE_DIR/stock" && find_stock_menu
 }
 
 # Gives up deployment $1, because of $2, for the system that was here before `convert`: where our menu is gone, the boot loader takes
@@ -173,6 +182,6 @@ return_to_stock() {
 	GOOD='' BAD=$1 REASON=$2 PENDING='' TRIES='' CONFIRM=''
 	state_write
 	verdict_add "$BAD" bad "$REASON"
-	$BB rm -f "$SYSROOT/boot/grub/converted.cfg" || return 1
+	$BB rm -f "$STOCK_MENU" || return 1
 	$BB sync
 }

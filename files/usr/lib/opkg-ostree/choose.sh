@@ -1,5 +1,6 @@
 # shellcheck shell=dash disable=SC2034,SC2153
-# Which deployment early boot starts, and the count of its tries. Needs boot.sh, switch.sh, and `fail`, `say`, `karg` of prepare-root.
+# Which deployment early boot starts, and the count of its tries. Needs boot.sh, switch.sh, and `fail`, `say`,
+# `karg`, `can_start_stock` of prepare-root.
 
 # Sets TARGET, the deployment to start, and counts the start where it is on trial.
 choose_deployment() {
@@ -58,7 +59,7 @@ count_start() {
 		TRIES=$((TRIES - 1))
 		state_write || fail "cannot write the boot state"
 		say "$TARGET is on trial, $TRIES more tries"
-	elif other_deployment "$TARGET" >/dev/null || has_stock; then
+	elif other_deployment "$TARGET" >/dev/null || can_start_stock || has_stock; then
 		fail "$TARGET was started as often as it may and never found good"
 	else
 		say "$TARGET was never found good, but there is no other deployment" console
