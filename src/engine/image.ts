@@ -23,7 +23,7 @@ import {
   type StoredEnvironment,
 } from '../image/index.ts';
 import { pullLocal, Repository } from '../ostree/index.ts';
-import { effectiveUser, makeTempDir, removeTree } from '../sys/index.ts';
+import { atTime, makeTempDir, rememberingOwners, removeTree } from '../sys/index.ts';
 import type { Environment } from './environment.ts';
 
 export interface BuildImageRequest {
@@ -51,7 +51,7 @@ export interface BuildImageResult {
 
 /**
  * Makes the image: a sysroot in a folder beside it, the branch's newest commit deployed there, and the disk around it.
- * UNKNOWN_TARGET for a board without an image layout; USAGE for another user than root, since the files are root's.
+ * UNKNOWN_TARGET for a board without an image layout. Any user can make one: owners are remembered, and set in the image.
  */
 export async function buildDiskImage(
   env: Environment,
@@ -62,11 +62,6 @@ export async function buildDiskImage(
   if (layout === undefined) {
     throw new RefusedError('UNKNOWN_TARGET', `no disk image can be made for ${target.title}`, {
       hint: "'sysroot init' and 'deploy' work on a mounted disk of your own",
-    });
-  }
-  if (effectiveUser() !== 0) {
-    throw new UsageError('USAGE', 'only root can make the files of an image with their owners', {
-      hint: "'unshare -r opkg-ostree image build ...' works without root where every file is root's",
     });
   }
   const loader = loaderSource(target, layout, request.loader);
@@ -81,36 +76,53 @@ export async function buildDiskImage(
   const kargs = changeKargs([`root=PARTUUID=${plan.sysroot.uuid}`, ...defaultKargs(target)], {
     append: request.kargs,
   });
-  const folder = makeTempDir(`.${basename(request.output)}.sysroot-`, dirname(request.output));
-  try {
-    const sysroot = Sysroot.init(join(folder, 'sysroot'), { target, stateroot: request.stateroot });
-    await pullLocal(sysroot.repo, source, [branch], {}, env);
-    const notes = await sysroot.withLock(async () => {
-      const origin = newOrigin(branch);
-      const { stateroot } = request;
-      const staged = await stageDeployment(sysroot, { commit, origin, stateroot, kargs }, env);
-      return [...(await finishDeployment(sysroot, staged, env)).notes];
-    }, env);
-    if (request.loader === 'none' && layout.loader !== undefined) {
-      notes.push(`the image does not start by itself: it has no loader (${layout.loader.what})`);
+  const environment = storedEnvironment(target);
+  // What is stamped with a time gets that of the commit.
+  const made = source.loadCommit(commit).timestamp * 1000;
+  const build = async () => {
+    const folder = makeTempDir(`.${basename(request.output)}.sysroot-`, dirname(request.output));
+    try {
+      const { sysroot, notes } = await fillSysroot(env, request, target, { source, commit, kargs, folder });
+      if (request.loader === 'none' && layout.loader !== undefined) {
+        notes.push(`the image does not start by itself: it has no loader (${layout.loader.what})`);
+      }
+      await buildImage(
+        {
+          plan,
+          sysroot,
+          output: request.output,
+          efiPlatform,
+          ...(loader === undefined ? {} : { loader }),
+          ...(environment === undefined ? {} : { environment }),
+        },
+        env,
+      );
+      env.onProgress({ phase: 'done' });
+      return { output: request.output, target: target.id, bytes: plan.bytes, checksum: commit, kargs, notes };
+    } finally {
+      removeTree(folder);
     }
-    const environment = storedEnvironment(target);
-    await buildImage(
-      {
-        plan,
-        sysroot: sysroot.path,
-        output: request.output,
-        efiPlatform,
-        ...(loader === undefined ? {} : { loader }),
-        ...(environment === undefined ? {} : { environment }),
-      },
-      env,
-    );
-    env.onProgress({ phase: 'done' });
-    return { output: request.output, target: target.id, bytes: plan.bytes, checksum: commit, kargs, notes };
-  } finally {
-    removeTree(folder);
-  }
+  };
+  return await atTime(made, async () => await rememberingOwners(build));
+}
+
+/** Makes the sysroot with its first deployment in a folder. */
+async function fillSysroot(
+  env: Environment,
+  { branch, stateroot }: BuildImageRequest,
+  target: Target,
+  from: { source: Repository; commit: Checksum; kargs: readonly string[]; folder: string },
+): Promise<{ sysroot: string; notes: string[] }> {
+  const { source, commit, kargs, folder } = from;
+  const ref = toRefName(branch);
+  const sysroot = Sysroot.init(join(folder, 'sysroot'), { target, stateroot });
+  await pullLocal(sysroot.repo, source, [ref], {}, env);
+  const notes = await sysroot.withLock(async () => {
+    const origin = newOrigin(ref);
+    const staged = await stageDeployment(sysroot, { commit, origin, stateroot, kargs }, env);
+    return [...(await finishDeployment(sysroot, staged, env)).notes];
+  }, env);
+  return { sysroot: sysroot.path, notes };
 }
 
 /** Where the loader comes from; USAGE, saying what to pass, where the board needs one and none is named. */

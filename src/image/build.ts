@@ -25,6 +25,7 @@ import { type StoredEnvironment, writeStoredEnvironment } from './environment.ts
 import { patchBootImage, patchCoreImage } from './grub-bios.ts';
 import { type DiskPlan, mib, type PlannedPartition, renderSfdisk, sectorBytes } from './layout.ts';
 import { type LoaderSource, takeFiles, writeRanges } from './loader-source.ts';
+import { blockBytes, populate } from './populate.ts';
 import { requireGrubModules, requireTool, runTool } from './tools.ts';
 
 export interface ImageRequest {
@@ -63,6 +64,7 @@ const grubModules = [
 export function requireImageTools(plan: DiskPlan, efiPlatform: string | undefined): void {
   requireTool('sfdisk');
   requireTool('mke2fs');
+  requireTool('debugfs');
   const uses = plan.partitions.map(({ use }) => use);
   if (uses.includes('bios-boot')) requireGrub('i386-pc');
   if (uses.includes('esp')) requireGrub(efiPlatform ?? 'efi');
@@ -125,7 +127,7 @@ async function writePartition(
   if (partition.use === 'bios-boot') await writeBiosBoot(plan, partition, file, scratch, ctx);
   else if (partition.use === 'esp') await writeEsp(request, partition, file, scratch, ctx);
   else if (partition.use === 'firmware') await writeFirmware(request, partition, file, scratch, ctx);
-  else if (partition.use === 'sysroot') await writeSysroot(request, partition, file, ctx);
+  else if (partition.use === 'sysroot') await writeSysroot(request, partition, file, scratch, ctx);
 }
 
 async function writeBiosBoot(
@@ -231,34 +233,23 @@ async function makeGrub(
   await runTool('grub-mkimage', [...args, ...more, ...grubModules], { signal: ctx.signal });
 }
 
+/** All that is on; metadata_csum_seed and orphan_file, which GRUB 2.06 and U-Boot do not read, are not. */
+const ext4Features =
+  'none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum';
+
 async function writeSysroot(
   { plan, sysroot }: ImageRequest,
   partition: PlannedPartition,
   file: string,
+  scratch: string,
   ctx: OperationContext,
 ): Promise<void> {
-  // Features that GRUB 2.06 and U-Boot do not read stay off.
-  const features = ['-O', '^metadata_csum_seed,^orphan_file'];
-  const names = ['-L', 'sysroot', '-U', plan.filesystemUuid, '-m', '1'];
-  const extended = `offset=${partition.start},hash_seed=${plan.filesystemUuid},nodiscard`;
-  await runTool(
-    'mke2fs',
-    [
-      '-q',
-      '-F',
-      '-t',
-      'ext4',
-      ...features,
-      ...names,
-      '-E',
-      extended,
-      '-d',
-      sysroot,
-      file,
-      `${partition.size / 1024}k`,
-    ],
-    { signal: ctx.signal },
-  );
+  const sizes = ['-b', String(blockBytes), '-I', '256', '-i', '8192', '-m', '1'];
+  const names = ['-L', 'sysroot', '-U', plan.filesystemUuid];
+  const extended = `offset=${partition.start},hash_seed=${plan.filesystemUuid},nodiscard,lazy_itable_init=0,root_owner=0:0`;
+  const options = ['-q', '-F', '-t', 'ext4', '-O', ext4Features, ...sizes, ...names, '-E', extended];
+  await runTool('mke2fs', [...options, file, `${partition.size / 1024}k`], { signal: ctx.signal });
+  await populate(sysroot, { file, offset: partition.start }, scratch, ctx);
 }
 
 /** Of the partition, for journal, inode tables and reserved blocks. */

@@ -1,11 +1,12 @@
 /** The programs that an image is made with; none of them needs root, a loop device or a mount. */
 import { SystemError } from '../base/index.ts';
-import { environment, exists, expectSuccess, findProgram, run } from '../sys/index.ts';
+import { environment, exists, expectSuccess, findProgram, now, type RunResult, run } from '../sys/index.ts';
 
 /** Program -> Debian's package of it. */
 const packages = {
   sfdisk: 'fdisk',
   mke2fs: 'e2fsprogs',
+  debugfs: 'e2fsprogs',
   'mkfs.vfat': 'dosfstools',
   mmd: 'mtools',
   mcopy: 'mtools',
@@ -16,13 +17,15 @@ export type Tool = keyof typeof packages;
 
 const tenMinutes = 600_000;
 
-/** Runs a tool to its end; COMMAND_MISSING with its package, COMMAND_FAILED with the end of its words. */
+/** Runs a tool to its end and returns its words; COMMAND_MISSING with its package, COMMAND_FAILED with the end of its words. */
 export async function runTool(
   tool: Tool,
   args: readonly string[],
   options: { readonly input?: string; readonly signal?: AbortSignal | undefined } = {},
-): Promise<void> {
+): Promise<RunResult> {
   const program = requireTool(tool);
+  // 0 would be the time of the day.
+  const time = String(Math.max(1, Math.floor(now() / 1000)));
   const result = await run(program, args, {
     timeout: tenMinutes,
     signal: options.signal,
@@ -31,12 +34,16 @@ export async function runTool(
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
       LC_ALL: 'C',
       // Times in what they write: the same content is to give the same disk.
-      SOURCE_DATE_EPOCH: '0',
-      E2FSPROGS_FAKE_TIME: '1',
+      SOURCE_DATE_EPOCH: time,
+      E2FSPROGS_FAKE_TIME: time,
+      // The builder's own defaults are not the image's.
+      MKE2FS_CONFIG: '/dev/null',
+      TZ: 'UTC',
       MTOOLS_SKIP_CHECK: '1',
     },
   });
   expectSuccess(tool, result);
+  return result;
 }
 
 /** The tool's path; COMMAND_MISSING with the name of its package. */

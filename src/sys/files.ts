@@ -4,8 +4,9 @@
  */
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path/posix';
+import { dirname, join } from 'node:path/posix';
 import { errnoOf, guarded } from './errno.ts';
+import { madeAt, madeOpen, rememberedOwners } from './owners.ts';
 
 export type { Stats } from 'node:fs';
 
@@ -65,20 +66,26 @@ export function ifExists<T>(read: () => T): T | undefined {
   }
 }
 
+/** The attributes, with the owner that is remembered where owners cannot be set. */
+function seen(stats: fs.Stats): fs.Stats {
+  return rememberedOwners()?.view(stats) ?? stats;
+}
+
 /** Attributes of the path itself, symlinks not followed. */
 export function lstat(path: string): fs.Stats {
-  return guarded('lstat', path, () => fs.lstatSync(path));
+  return seen(guarded('lstat', path, () => fs.lstatSync(path)));
 }
 
 /** Attributes of the path itself, or undefined where nothing is there. */
 export function lstatIfExists(path: string): fs.Stats | undefined {
   // Without throwIfNoEntry each miss would build an error with its stack: the hottest call of an object store.
-  return ifExists(() => guarded('lstat', path, () => fs.lstatSync(path, { throwIfNoEntry: false })));
+  const stats = ifExists(() => guarded('lstat', path, () => fs.lstatSync(path, { throwIfNoEntry: false })));
+  return stats === undefined ? undefined : seen(stats);
 }
 
 /** Attributes of what the path leads to. */
 export function stat(path: string): fs.Stats {
-  return guarded('stat', path, () => fs.statSync(path));
+  return seen(guarded('stat', path, () => fs.statSync(path)));
 }
 
 /** Attributes of what the path leads to, or undefined where nothing is there (dangling links too). */
@@ -119,11 +126,14 @@ export function readdirTyped(path: string): fs.Dirent[] {
 /** Makes the directory; its parents must exist. */
 export function mkdir(path: string, mode = 0o755): void {
   guarded('mkdir', path, () => fs.mkdirSync(path, { mode }));
+  madeAt(path);
 }
 
 /** Makes the directory and its parents where they are missing. */
 export function mkdirp(path: string, mode = 0o755): void {
-  guarded('mkdir', path, () => fs.mkdirSync(path, { recursive: true, mode }));
+  const first = guarded('mkdir', path, () => fs.mkdirSync(path, { recursive: true, mode }));
+  if (first === undefined || rememberedOwners() === undefined) return;
+  for (let at = path; at.length >= first.length; at = dirname(at)) madeAt(at);
 }
 
 /** Writes a file, not durably: for scratch data that a crash may lose. `flag` as open(2) in Node's spelling. */
@@ -132,14 +142,17 @@ export function writeFile(
   data: Uint8Array | string,
   options: { mode?: number; flag?: string } = {},
 ): void {
+  const isNew = makes(path, options.flag ?? 'w');
   guarded('write', path, () =>
     fs.writeFileSync(path, data, { mode: options.mode ?? 0o644, flag: options.flag ?? 'w' }),
   );
+  if (isNew) madeAt(path);
 }
 
 /** Makes a symlink at `path`. */
 export function symlink(target: string, path: string): void {
   guarded('symlink', path, () => fs.symlinkSync(target, path));
+  madeAt(path);
 }
 
 /** Makes `path` a hard link of `existing`. */
@@ -174,12 +187,16 @@ export function removeTree(path: string): void {
 
 /** Sets permission bits (follows symlinks: never call it on one). */
 export function chmod(path: string, mode: number): void {
-  guarded('chmod', path, () => fs.chmodSync(path, mode));
+  guarded('chmod', path, () =>
+    fs.chmodSync(path, rememberedOwners()?.setMode(fs.statSync(path), mode) ?? mode),
+  );
 }
 
 /** Sets the owner of the path itself. */
 export function lchown(path: string, uid: number, gid: number): void {
-  guarded('chown', path, () => fs.lchownSync(path, uid, gid));
+  guarded('chown', path, () => {
+    if (rememberedOwners()?.setOwner(fs.lstatSync(path), uid, gid) !== true) fs.lchownSync(path, uid, gid);
+  });
 }
 
 /** Sets access and modification time, in seconds. */
@@ -189,7 +206,9 @@ export function utimes(path: string, atime: number, mtime: number): void {
 
 /** Copies a file's bytes (as a reflink where the file system can), not its attributes. */
 export function copyFile(from: string, to: string): void {
+  const isNew = makes(to, 'w');
   guarded('copy', to, () => fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE));
+  if (isNew) madeAt(to);
 }
 
 /** Owner and permission bits. */
@@ -216,7 +235,7 @@ export function copyRegularFile(from: string, to: string, owner: Ownership): 'co
     throw error;
   }
   try {
-    const stats = guarded('stat', from, () => fs.fstatSync(source));
+    const stats = fstat(source);
     if (!stats.isFile()) return 'other';
     guarded('copy', to, () => writeCopy(source, to, owner, stats));
     return 'copied';
@@ -228,7 +247,7 @@ export function copyRegularFile(from: string, to: string, owner: Ownership): 'co
 const copyChunk = 256 * 1024;
 
 function writeCopy(source: number, to: string, { uid, gid, mode }: Ownership, stats: fs.Stats): void {
-  const target = fs.openSync(to, 'wx', 0o600);
+  const target = open(to, 'wx', 0o600);
   try {
     const buffer = Buffer.allocUnsafe(Math.min(stats.size + 1, copyChunk));
     for (;;) {
@@ -237,8 +256,8 @@ function writeCopy(source: number, to: string, { uid, gid, mode }: Ownership, st
       for (let done = 0; done < count; ) done += fs.writeSync(target, buffer, done, count - done);
     }
     // Mode after owner: chown clears suid bits.
-    fs.fchownSync(target, uid, gid);
-    fs.fchmodSync(target, mode);
+    fchown(target, uid, gid);
+    fchmod(target, mode);
     fs.futimesSync(target, stats.atimeMs / 1000, stats.mtimeMs / 1000);
   } finally {
     fs.closeSync(target);
@@ -247,7 +266,15 @@ function writeCopy(source: number, to: string, { uid, gid, mode }: Ownership, st
 
 /** An open file descriptor. `flags` in Node's spelling (`r`, `wx` ...). Close it with `close`. */
 export function open(path: string, flags: string, mode = 0o644): number {
-  return guarded('open', path, () => fs.openSync(path, flags, mode));
+  const isNew = makes(path, flags);
+  const fd = guarded('open', path, () => fs.openSync(path, flags, mode));
+  if (isNew) madeOpen(fd);
+  return fd;
+}
+
+/** True where owners are remembered and opening it that way makes a file. */
+function makes(path: string, flags: string): boolean {
+  return rememberedOwners() !== undefined && /[wa]/u.test(flags) && !fs.existsSync(path);
 }
 
 /** Closes a descriptor. */
@@ -263,7 +290,7 @@ export function openForRead(path: string): number {
 
 /** Attributes of an open descriptor. */
 export function fstat(fd: number): fs.Stats {
-  return guarded('fstat', `fd ${fd}`, () => fs.fstatSync(fd));
+  return seen(guarded('fstat', `fd ${fd}`, () => fs.fstatSync(fd)));
 }
 
 /** Reads up to `length` bytes into `buffer` at `offset`; how many came, 0 at the end. `position` null reads on. */
@@ -299,12 +326,16 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
 
 /** Sets an open file's mode. */
 export function fchmod(fd: number, mode: number): void {
-  guarded('fchmod', `fd ${fd}`, () => fs.fchmodSync(fd, mode));
+  guarded('fchmod', `fd ${fd}`, () =>
+    fs.fchmodSync(fd, rememberedOwners()?.setMode(fs.fstatSync(fd), mode) ?? mode),
+  );
 }
 
 /** Sets an open file's owner. */
 export function fchown(fd: number, uid: number, gid: number): void {
-  guarded('fchown', `fd ${fd}`, () => fs.fchownSync(fd, uid, gid));
+  guarded('fchown', `fd ${fd}`, () => {
+    if (rememberedOwners()?.setOwner(fs.fstatSync(fd), uid, gid) !== true) fs.fchownSync(fd, uid, gid);
+  });
 }
 
 /** Sets an open file's times, in seconds. */
@@ -324,7 +355,9 @@ export function ftruncate(fd: number, length: number): void {
 
 /** A new, empty, private directory below `parent` (default: the system's temporary folder). */
 export function makeTempDir(prefix: string, parent: string = tmpdir()): string {
-  return guarded('mkdtemp', parent, () => fs.mkdtempSync(join(parent, prefix)));
+  const path = guarded('mkdtemp', parent, () => fs.mkdtempSync(join(parent, prefix)));
+  madeAt(path);
+  return path;
 }
 
 /**

@@ -5,6 +5,8 @@
  * line; in names a backslash, LF and CR (in attribute names `=` too) are written as `\` and three octal digits.
  */
 import { compareBytes, ParseError, SystemError, utf8 } from '../base/index.ts';
+import { lstat, readdirTyped } from './files.ts';
+import { rememberedOwners } from './owners.ts';
 import { expectSuccess, findProgram, type RunOptions, type RunResult, runSync } from './process.ts';
 
 /** One attribute of one path; the path itself is meant where it is a symlink. */
@@ -28,11 +30,17 @@ const maxDump = 512 << 20;
 
 /** Which directions work on this machine. Without `read`, bare repositories take files to have no attributes. */
 export function xattrCapability(): { readonly read: boolean; readonly write: boolean } {
+  if (rememberedOwners() !== undefined) return { read: true, write: true };
   return { read: findProgram('getfattr') !== undefined, write: findProgram('setfattr') !== undefined };
 }
 
 /** Sets all the attributes, each path's own (links are not followed). SystemError COMMAND_MISSING without setfattr. */
-export function setXattrs(entries: readonly XattrEntry[]): void {
+export function setXattrs(all: readonly XattrEntry[]): void {
+  const owners = rememberedOwners();
+  const entries =
+    owners === undefined
+      ? all
+      : all.filter(({ path, name, value }) => !owners.setXattr(lstat(path), name, value));
   if (entries.length === 0) return;
   const setfattr = requireProgram('setfattr');
   let text = '';
@@ -66,7 +74,14 @@ export function readXattrs(paths: Iterable<string>, name?: string): Map<string, 
     batch = [];
     size = 0;
   };
+  const owners = rememberedOwners();
   for (const path of paths) {
+    const remembered = owners?.xattrsOf(lstat(path));
+    if (remembered !== undefined) {
+      addRemembered(found, path, remembered, name);
+      continue;
+    }
+    if (owners !== undefined && findProgram('getfattr') === undefined) continue;
     batch.push(absolute(path));
     size += Buffer.byteLength(path) + 1;
     if (size > argumentBudget) flush();
@@ -77,6 +92,7 @@ export function readXattrs(paths: Iterable<string>, name?: string): Map<string, 
 
 /** The attributes of everything below (and at) the directory, by absolute path, read by one process. */
 export function readTreeXattrs(dir: string): Map<string, ReadXattr[]> {
+  if (rememberedOwners()?.xattrsOf(lstat(dir)) !== undefined) return readXattrs(pathsBelow(dir));
   const found = new Map<string, ReadXattr[]>();
   // -P keeps it from following links during the walk; -h reads a link's own attributes.
   collectDump(
@@ -84,6 +100,27 @@ export function readTreeXattrs(dir: string): Map<string, ReadXattr[]> {
     found,
   );
   return found;
+}
+
+function addRemembered(
+  found: Map<string, ReadXattr[]>,
+  path: string,
+  remembered: ReadonlyMap<string, Uint8Array>,
+  name: string | undefined,
+): void {
+  const wanted = [...remembered].filter(([key]) => name === undefined || key === name);
+  if (wanted.length === 0) return;
+  const attributes = wanted.map(([key, value]) => ({ name: key, value }));
+  found.set(
+    path,
+    attributes.sort((a, b) => compareBytes(a.name, b.name)),
+  );
+}
+
+function* pathsBelow(path: string): Generator<string> {
+  yield path;
+  if (!lstat(path).isDirectory()) return;
+  for (const { name } of readdirTyped(path)) yield* pathsBelow(`${path}/${name}`);
 }
 
 /** The attributes in a dump, by path. ParseError CONFIG_INVALID for text that getfattr does not write. */

@@ -1,76 +1,63 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { limitOf, runsOf } from '../support/soak.ts';
 import { ensureBundle, newFolder, removeFolder } from '../support/world/index.ts';
-import { run } from './support/disk.ts';
-import { boardObstacle, boards, Router, reboot } from './support/router.ts';
-import { WriteLog } from './support/write-log.ts';
+import { planCuts, Recording, Replayer, survive } from './support/power-cuts.ts';
+import { boardObstacle, boards, Router } from './support/router.ts';
 
-const cuts = Number(process.env['POWER_CUTS'] ?? 30);
+const cuts = runsOf(30, 200);
+/** `2/8`: the second eighth of them; with POWER_CUTS_FOLDER, which keeps the record, a soak in parts. */
+const [part = 1, parts = 1] = (process.env['POWER_CUTS_PART'] ?? '1/1').split('/').map(Number);
+const kept = process.env['POWER_CUTS_FOLDER'];
 const board = boards.find(({ firmware }) => firmware === 'bios');
 const obstacle = board === undefined ? 'no such board' : boardObstacle(board);
-const minutes = 60_000;
+const workers = ['a', 'b'];
 
 describe.skipIf(obstacle !== undefined)(`power cuts${obstacle ? ` (skipped: ${obstacle})` : ''}`, () => {
   let router: Router | undefined;
   let folder: string | undefined;
   afterEach(() => router?.kill());
   afterAll(async () => {
-    if (folder !== undefined) await removeFolder(folder);
+    if (folder !== undefined && kept === undefined) await removeFolder(folder);
   });
 
   it(
-    `${cuts} of them, from the first boot of a new deployment to its rollback: each ends in a shell`,
+    `${cuts} of them, during install, upgrade, finalize, rollback and first boots: each ends in a shell`,
     async () => {
       if (board === undefined) return;
       ensureBundle();
-      folder = newFolder('cuts');
+      folder = kept ?? newFolder('cuts');
+      mkdirSync(folder, { recursive: true });
       const made = new Router(folder, board);
       router = made;
-      await made.build({ name: 'one' });
-      const first = await made.started('one');
-      await first.run('echo mine > /etc/note; echo kept > /var/lib/kept');
-      await reboot(first);
-      await made.outside(async (cli, repo) => {
-        made.commit(repo, { name: 'two' });
-        await cli('upgrade');
-      });
-
-      const before = join(folder, 'before.img');
-      run('cp', ['--sparse=always', made.image, before]);
-      const writeLog = join(folder, 'writes');
-      writeFileSync(writeLog, '');
-      const recorded = await made.started('two', { writeLog });
-      await recorded.run('opkg-ostree rollback', 60_000);
-      await reboot(recorded);
-
-      const log = new WriteLog(writeLog);
-      const total = log.writes.length;
-      expect(total).toBeGreaterThan(cuts);
-      const replayed = join(folder, 'replayed.img');
-      const trial = join(folder, 'trial.img');
-      run('cp', ['--sparse=always', before, replayed]);
-      let done = 0;
-      const seen = new Set<string>();
-      for (let cut = 1; cut <= cuts; cut++) {
-        const at = Math.floor((total * cut) / cuts);
-        const certain = log.flushedBefore(at);
-        log.apply(replayed, done, certain);
-        done = Math.max(done, certain);
-        run('cp', ['--sparse=always', replayed, trial]);
-        // What no flush followed may be on the disk or not: every second cut loses some of it.
-        log.apply(trial, done, at, (index) => cut % 2 === 0 || (index * 2_654_435_761) % 7 < 3);
-        const machine = made.start({ image: trial, reboots: true });
-        const [, name = ''] = await machine.waitFor(/FIXTURE STARTED (one|two)\n/u, 2 * minutes);
-        seen.add(name);
-        await machine.waitFor(/FIXTURE READY/u, minutes);
-        expect(await machine.run('cat /etc/note /var/lib/kept'), `cut ${at} of ${total}`).toBe('mine\nkept');
-        machine.kill();
-        await machine.ended();
-      }
-      log.close();
-      expect([...seen].sort()).toEqual(['one', 'two']);
+      const recording = await Recording.make(made);
+      const planned = planCuts(recording, cuts).filter((_, index) => index % parts === part - 1);
+      const faults: unknown[] = [];
+      const seen = new Map<string, Set<string>>();
+      await Promise.all(
+        workers.map(async (name, worker) => {
+          const replayer = new Replayer(recording, name);
+          for (const cut of planned.filter((_, index) => index % workers.length === worker)) {
+            try {
+              const state = await survive(made, replayer.disk(cut), cut, `power-cut-${cut.at}`);
+              process.stdout.write(`${cut.title}: ${state}\n`);
+              const { operation } = cut.stretch;
+              seen.set(operation, (seen.get(operation) ?? new Set()).add(state));
+            } catch (error) {
+              faults.push(new Error(cut.title, { cause: error }));
+            }
+          }
+          replayer.remove();
+        }),
+      );
+      expect(faults).toEqual([]);
+      // Else the cuts did not lie where anything is decided.
+      if (parts === 1)
+        expect(Object.fromEntries([...seen].map(([key, { size }]) => [key, size]))).toMatchObject({
+          install: 2,
+          upgrade: 2,
+        });
     },
-    15 * minutes,
+    limitOf(cuts, 25_000),
   );
 });

@@ -1,10 +1,9 @@
 /** A root that starts in seconds: Debian's static busybox, a tiny init, and the product's own files as `compose` places them. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const repository = fileURLToPath(new URL('../../../', import.meta.url));
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { bundlePath } from '../../support/world/bundle.ts';
+import { repoRoot } from '../../support/world/repo-root.ts';
 
 /** The static busybox of Debian's package busybox-static; undefined where it is missing or dynamic. */
 export function staticBusybox(): string | undefined {
@@ -28,6 +27,35 @@ export interface FixtureOptions {
   readonly links?: Readonly<Record<string, string>>;
   /** Paths to leave out. */
   readonly without?: readonly string[];
+  /** With Node and the bundle, so that the tool changes the machine from inside. */
+  readonly node?: boolean;
+}
+
+/** Copies a program of this machine, with the libraries that it names, to where the tree's own loader looks for them. */
+export function installProgram(program: string, bin: string, lib: string): void {
+  cpSync(program, join(bin, basename(program)), { dereference: true });
+  const named = spawnSync('ldd', [program], { encoding: 'utf8' });
+  if (named.status !== 0) throw new Error(`ldd ${program}: ${named.stderr}`);
+  for (const line of named.stdout.split('\n')) {
+    const path = /(?:=> )?(\/\S+) \(0x/u.exec(line)?.[1];
+    if (path !== undefined) cpSync(path, join(lib, basename(path)), { dereference: true });
+  }
+}
+
+function installTool(dir: string): void {
+  const bin = join(dir, 'usr/bin');
+  // OpenWrt's busybox has flock as an applet, Debian's has not.
+  for (const program of [process.execPath, '/usr/bin/flock'])
+    installProgram(program, bin, join(dir, 'usr/lib'));
+  installBundle(join(dir, 'usr/lib/opkg-ostree'));
+}
+
+/** Copies the bundle, in however many files it is, into a folder. */
+export function installBundle(folder: string): void {
+  const from = dirname(bundlePath);
+  for (const name of readdirSync(from)) {
+    if (/^opkg-ostree[^/]*\.mjs$/u.test(name)) cpSync(join(from, name), join(folder, name));
+  }
 }
 
 /** Writes the tree, in the form of a commit: /etc is at usr/etc. */
@@ -52,9 +80,9 @@ export function writeFixtureRoot(dir: string, options: FixtureOptions): void {
     if (applet === 'busybox' || applet === 'init' || applet === 'reboot') continue;
     symlinkSync('busybox', join(dir, 'usr/bin', applet));
   }
-  cpSync(join(repository, 'files/usr'), join(dir, 'usr'), { recursive: true });
-  cpSync(join(repository, 'files/etc'), join(dir, 'usr/etc'), { recursive: true });
-  cpSync(join(repository, 'test/e2e/fixture/init.sh'), join(dir, 'usr/sbin/init'));
+  cpSync(join(repoRoot, 'files/usr'), join(dir, 'usr'), { recursive: true });
+  cpSync(join(repoRoot, 'files/etc'), join(dir, 'usr/etc'), { recursive: true });
+  cpSync(join(repoRoot, 'test/e2e/fixture/init.sh'), join(dir, 'usr/sbin/init'));
   chmodSync(join(dir, 'usr/sbin/init'), 0o755);
   const files: Record<string, string> = {
     'usr/sbin/reboot': '#!/bin/sh\nsync\nexec busybox reboot -f\n',
@@ -77,6 +105,7 @@ export function writeFixtureRoot(dir: string, options: FixtureOptions): void {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
     symlinkSync(target, join(dir, path));
   }
+  if (options.node === true) installTool(dir);
   if (options.kernel !== undefined) cpSync(options.kernel, join(dir, 'usr/lib/modules/fixture/vmlinuz'));
   for (const path of options.without ?? []) spawnSync('rm', ['-rf', join(dir, path)]);
 }

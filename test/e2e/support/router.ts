@@ -52,7 +52,7 @@ export class Router {
   readonly #board: Board;
   readonly #cli: Cli;
   readonly #parts: Parts;
-  #machine: Machine | undefined;
+  readonly #machines: Machine[] = [];
   #trees = 0;
 
   constructor(folder: string, board: Board) {
@@ -83,14 +83,14 @@ export class Router {
     ]);
   }
 
-  async build(options: FixtureOptions): Promise<void> {
+  async build(options: FixtureOptions, size = '500M'): Promise<void> {
     const repo = join(this.folder, 'repo');
     run('ostree', ['init', `--repo=${repo}`, '--mode=bare']);
     this.commit(repo, options);
     const kargs = this.#board.kargs.flatMap((karg) => ['--karg', karg]);
     const words = ['--target', this.#board.target, '--repo', repo, '--branch', branch, '-o', this.image];
     const env = this.#parts.grub === undefined ? {} : { OPKG_OSTREE_GRUB: this.#parts.grub };
-    const made = await this.#cli.runWith({ env }, 'image', 'build', ...words, '--size', '500M', ...kargs);
+    const made = await this.#cli.runWith({ env }, 'image', 'build', ...words, '--size', size, ...kargs);
     if (made.status !== 0) throw new Error(`image build: ${made.stderr}`);
   }
 
@@ -111,11 +111,19 @@ export class Router {
     );
   }
 
-  start(options: Pick<MachineOptions, 'reboots' | 'writeLog'> & { readonly image?: string } = {}): Machine {
-    const name = expect.getState().currentTestName?.replaceAll(/[^A-Za-z0-9]+/gu, '-') ?? 'image';
+  /** `image` is another disk of the same board, `log` the name of another log than the test's. */
+  start(
+    options: Pick<MachineOptions, 'reboots' | 'writeLog'> & {
+      readonly image?: string;
+      readonly log?: string;
+    } = {},
+  ): Machine {
+    const { log, ...more } = options;
+    const name = log ?? expect.getState().currentTestName?.replaceAll(/[^A-Za-z0-9]+/gu, '-') ?? 'image';
     const { firmware } = this.#board;
-    this.#machine = new Machine({ firmware, image: this.image, log: join(logs, `${name}.log`), ...options });
-    return this.#machine;
+    const machine = new Machine({ firmware, image: this.image, ...more, log: join(logs, `${name}.log`) });
+    this.#machines.push(machine);
+    return machine;
   }
 
   async started(name: string, options: Parameters<Router['start']>[0] = {}): Promise<Machine> {
@@ -126,7 +134,7 @@ export class Router {
   }
 
   kill(): void {
-    this.#machine?.kill();
+    for (const machine of this.#machines.splice(0)) machine.kill();
   }
 }
 

@@ -13,12 +13,11 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { patchBootImage, patchCoreImage } from '../../../src/image/grub-bios.ts';
-import { bundlePath } from '../../support/world/bundle.ts';
 import { repoRoot } from '../../support/world/repo-root.ts';
 import { run } from './disk.ts';
-import { staticBusybox } from './fixture-root.ts';
+import { installBundle, installProgram, staticBusybox } from './fixture-root.ts';
 
 const diskId = 'a1b2c3d4';
 const mib = 2 ** 20;
@@ -76,19 +75,12 @@ export function writeStockRoot(dir: string): void {
   }
   cpSync(join(repoRoot, 'test/e2e/fixture/stock-init.sh'), join(dir, 'sbin/init'));
   chmodSync(join(dir, 'sbin/init'), 0o755);
-  installProgram(dir, process.execPath);
+  const bin = join(dir, 'usr/bin');
+  const lib = join(dir, 'lib');
+  installProgram(process.execPath, bin, lib);
   // OpenWrt's busybox has it as an applet, Debian's has not.
-  installProgram(dir, '/usr/bin/flock');
-  cpSync(bundlePath, join(dir, 'usr/lib/opkg-ostree/opkg-ostree.mjs'));
-}
-
-/** A program of this machine with the libraries that it names, where its loader looks for them. */
-function installProgram(dir: string, program: string): void {
-  cpSync(program, join(dir, 'usr/bin', basename(program)), { dereference: true });
-  for (const line of run('ldd', [program]).split('\n')) {
-    const path = /(?:=> )?(\/\S+) \(0x/u.exec(line)?.[1];
-    if (path !== undefined) cpSync(path, join(dir, 'lib', basename(path)), { dereference: true });
-  }
+  installProgram('/usr/bin/flock', bin, lib);
+  installBundle(join(dir, 'usr/lib/opkg-ostree'));
 }
 
 const checksum = '2d5d1e4b0ef3bc3e1b0e0bb0e3a4b1c0f3ea76f9bb0d5b7b5f4f1f5c5d0a9f10';

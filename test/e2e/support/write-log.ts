@@ -13,6 +13,16 @@ interface LoggedWrite {
   readonly forced: boolean;
   /** Where the data lies in the log; undefined for what carries none. */
   readonly dataAt: number | undefined;
+  /** Where the next entry of the log begins. */
+  readonly end: number;
+}
+
+/** Which of the pieces of writes that no flush followed are on the disk. */
+export interface Loss {
+  /** Bytes; a disk writes each whole or not at all. */
+  readonly piece: number;
+  /** `index` counts writes, `piece` the pieces of that one. */
+  readonly keeps: (index: number, piece: number) => boolean;
 }
 
 const magic = 0x6a736677736872n;
@@ -44,24 +54,39 @@ export class WriteLog {
         flush: (flags & flushFlag) !== 0n,
         forced: (flags & fuaFlag) !== 0n,
         dataAt: carries ? at : undefined,
+        end: carries ? at + length : at,
       });
       if (carries) at += length;
     }
     this.writes = writes;
   }
 
-  /** Applies writes [from, to) of the log to a disk; `keep` says which of those that may be lost. */
-  apply(disk: string, from: number, to: number, keep: (index: number) => boolean = () => true): void {
+  /** Applies writes [from, to) of the log to a disk: all of each, or what is not lost. */
+  apply(disk: string, from: number, to: number, loss?: Loss): void {
     const fd = openSync(disk, 'r+');
     try {
       for (let index = from; index < to; index++) {
         const write = this.writes[index];
-        if (write?.dataAt === undefined || !(write.forced || keep(index))) continue;
-        writeSync(fd, this.#read(write.dataAt, write.length), 0, write.length, write.offset);
+        if (write?.dataAt === undefined) continue;
+        const data = this.#read(write.dataAt, write.length);
+        if (loss === undefined || write.forced) {
+          writeSync(fd, data, 0, write.length, write.offset);
+          continue;
+        }
+        for (let at = 0; at < write.length; at += loss.piece) {
+          if (!loss.keeps(index, at / loss.piece)) continue;
+          writeSync(fd, data, at, Math.min(loss.piece, write.length - at), write.offset + at);
+        }
       }
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** How many writes were logged when the log had that size. */
+  countAt(size: number): number {
+    const after = this.writes.findIndex(({ end }) => end > size);
+    return after === -1 ? this.writes.length : after;
   }
 
   /** How many writes are certain to be on the disk when power goes after `count` of them: those before the last flush. */
