@@ -18,7 +18,7 @@ import type { Repository } from '../ostree/index.ts';
 import { exists, realpath } from '../sys/index.ts';
 import { type Aim, aimAt } from './aim.ts';
 import { type ChangeOptions, type ChangeResult, change, type Target } from './change.ts';
-import { composeRoot } from './compose.ts';
+import type { composeRoot } from './compose.ts';
 import type { Environment } from './environment.ts';
 import { readTreeState } from './installed.ts';
 import { newestCommit } from './remote.ts';
@@ -61,6 +61,8 @@ export interface RebaseRequest extends ChangeOptions {
   readonly kernelRelease?: string;
   readonly allowDowngrade: boolean;
   readonly keepNames: boolean;
+  /** Makes the commit of an OpenWrt root: not this module's own import, for a program loads it only when it is called for. */
+  readonly compose: typeof composeRoot;
 }
 
 /** Another branch, or an OpenWrt root as the new base; same wish. */
@@ -126,7 +128,7 @@ async function importRoot(
       hint: 'name the archive or folder of an OpenWrt root',
     });
   }
-  await composeRoot(env, {
+  await request.compose(env, {
     rootfs: request.target,
     repo: sysroot.repo.path,
     branch,

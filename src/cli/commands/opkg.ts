@@ -1,7 +1,7 @@
 /** `opkg`: opkg's own command line; docs/formats/opkg-face.md. */
 import type { Command } from 'commander';
-import { runOpkg } from '../../opkg/index.ts';
 import { addCommand, type RunContext } from '../program.ts';
+import { loadRare } from '../rarely.ts';
 
 /** Adds `opkg`. Words that begin with it never come here with their options: the entry point hands them over as they are. */
 export function opkgCommand(program: Command, run: RunContext): void {
@@ -14,7 +14,7 @@ export function opkgCommand(program: Command, run: RunContext): void {
     async ({ args, sysroot }) => ({
       text: [],
       json: null,
-      status: await runOpkg({ argv: args, sysroot, signal: run.signal }),
+      status: await (await loadRare()).runOpkg({ argv: args, sysroot, signal: run.signal }),
     }),
   );
 }

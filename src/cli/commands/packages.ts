@@ -4,6 +4,7 @@ import * as engine from '../../engine/index.ts';
 import { exitUnchanged } from '../exit-status.ts';
 import { addCommand, type Call, collect, type RunContext } from '../program.ts';
 import { formatBytes } from '../progress.ts';
+import { loadRare } from '../rarely.ts';
 import { changeResult } from '../render/change.ts';
 import { change, changeOptions, fetchOptions, where } from './shared.ts';
 
@@ -215,6 +216,7 @@ async function rebase(call: Call) {
   const kernelRelease = options.text('kernelRelease');
   return changeResult(
     await engine.rebase(call.env, where(call), {
+      compose: async (...request) => (await loadRare()).composeRoot(...request),
       ...change(call),
       target: call.args[0] ?? '',
       allowDowngrade: call.options.flag('allowDowngrade'),
