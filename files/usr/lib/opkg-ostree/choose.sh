@@ -65,3 +65,26 @@ count_start() {
 		say "$TARGET was never found good, but there is no other deployment" console
 	fi
 }
+
+# Points the boot entries at the good deployment, for good.
+return_to_good() {
+	local back
+	state_read
+	if ! back=$(other_deployment "$TARGET"); then
+		if return_to_stock "${TARGET:-$PENDING}" "$1"; then
+			say "going back to the system before the conversion" console
+			return 0
+		fi
+		start_stock
+		say "there is no other deployment to go back to" console
+		return 1
+	fi
+	GOOD=$back BAD=${TARGET:-$PENDING} REASON=$1 PENDING='' TRIES='' CONFIRM=''
+	state_write || say "cannot write the boot state" console
+	verdict_add "$BAD" bad "$1"
+	if switch_to "$back"; then
+		say "going back to $back" console
+	else
+		say "cannot rewrite the boot entries for $back" console
+	fi
+}

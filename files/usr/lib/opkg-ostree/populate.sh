@@ -44,23 +44,33 @@ volatile_memory() {
 }
 
 # The volatile names are links onto tmpfs, because OpenWrt counts on their being empty after a boot. procd hangs for ever
-# without /var/run. Status 1 and PROBLEM where something cannot be made.
+# without /var/run. Status 1 and PROBLEM where something cannot be made. One process for many names: each costs milliseconds.
 prepare_var() {
-	local name to
+	local name gone='' links='' dirs=''
 	[ -d "$VAR" ] || { PROBLEM="the stateroot ${TARGET%%/*} has no var"; return 1; }
+	# An empty directory (libostree makes var/log and var/tmp) gives way; one with content was wanted by somebody.
 	for name in run lock state etc log opkg-lists tmp; do
-		[ -L "$VAR/$name" ] && continue
-		to=/tmp/$name
-		[ "$name" = tmp ] && to=/tmp/vartmp
-		# An empty directory (libostree makes var/log and var/tmp) gives way; one with content was wanted by somebody.
-		if [ -d "$VAR/$name" ]; then $BB rmdir "$VAR/$name" 2>/dev/null || continue; fi
-		$BB ln -s "$to" "$VAR/$name" || { PROBLEM="cannot make /var/$name"; return 1; }
+		if [ -d "$VAR/$name" ] && [ ! -L "$VAR/$name" ]; then gone="$gone $VAR/$name"; fi
 	done
+	[ -z "$gone" ] || $BB rmdir $gone 2>/dev/null
+	for name in run lock state etc log opkg-lists; do
+		[ -L "$VAR/$name" ] || [ -d "$VAR/$name" ] || links="$links /tmp/$name"
+	done
+	[ -z "$links" ] || $BB ln -s $links "$VAR/" || { PROBLEM="cannot make$(var_names $links)"; return 1; }
+	[ -L "$VAR/tmp" ] || [ -d "$VAR/tmp" ] || $BB ln -s /tmp/vartmp "$VAR/tmp" || { PROBLEM="cannot make /var/tmp"; return 1; }
+	# A link of the admin's may lead to a disk that is not mounted yet.
 	for name in lib cache spool db home opt srv mnt; do
-		# A link of the admin's may lead to a disk that is not mounted yet.
-		[ -d "$VAR/$name" ] || [ -L "$VAR/$name" ] || $BB mkdir -p "$VAR/$name" || { PROBLEM="cannot make /var/$name"; return 1; }
+		[ -d "$VAR/$name" ] || [ -L "$VAR/$name" ] || dirs="$dirs $VAR/$name"
 	done
+	[ -z "$dirs" ] || $BB mkdir -p $dirs || { PROBLEM="cannot make$(var_names $dirs)"; return 1; }
 	[ -d "$VAR/roothome" ] || [ -L "$VAR/roothome" ] || $BB mkdir -m 0700 "$VAR/roothome" || { PROBLEM="cannot make /var/roothome"; return 1; }
+}
+
+# The paths below /var of those that are missing.
+var_names() {
+	for name; do
+		[ -d "$VAR/${name##*/}" ] || [ -L "$VAR/${name##*/}" ] || printf ' /var/%s' "${name##*/}"
+	done
 }
 
 # The ids that the accounts of the commit have in the deployment's own /etc, where they differ: `<passwd or group> <id> <id here>`.
@@ -89,23 +99,37 @@ TEXT
 
 # Copies what usr/share/factory/var holds and /var has not, once for each deployment. A copy appears by rename.
 factory_content() {
-	local stamp="$VAR/lib/.opkg-ostree-factory" from="$ROOT/usr/share/factory/var" path copied=
+	local stamp="$VAR/lib/.opkg-ostree-factory" from="$ROOT/usr/share/factory/var" copied=
 	[ -d "$from" ] || return 0
 	if [ -r "$stamp" ]; then read -r copied <"$stamp"; fi
 	[ "$copied" = "$TARGET" ] && return 0
-	IDS=$(ids_here)
-	(
-		cd "$from" || exit 1
-		$BB find . | while read -r path; do
+	factory_copy "$from"
+	case $? in
+	0) ;;
+	# A sync takes long, and is for what was copied.
+	2) $BB sync ;;
+	*) say "not all of /usr/share/factory/var could be copied to /var" console; return 0 ;;
+	esac
+	echo "$TARGET" >"$stamp"
+}
+
+# Status 2 where something was copied, 0 where all was there, else 1.
+factory_copy() (
+	cd "$1" || exit 1
+	$BB find . | {
+		status=0
+		while read -r path; do
 			# What every boot empties: a copy would only go through the link into a /tmp that is not there yet.
 			case "${path#./}/" in run/* | lock/* | state/* | etc/* | log/* | opkg-lists/* | tmp/*) continue ;; esac
 			if [ -e "$VAR/$path" ] || [ -L "$VAR/$path" ]; then continue; fi
+			[ "$status" = 2 ] || IDS=$(ids_here)
 			$BB rm -rf "$VAR/.opkg-ostree-copy"
 			$BB cp -a "$path" "$VAR/.opkg-ostree-copy" && own_here "$VAR/.opkg-ostree-copy" && $BB mv "$VAR/.opkg-ostree-copy" "$VAR/$path" || exit 1
+			status=2
 		done
-	) && $BB sync && echo "$TARGET" >"$stamp" && return 0
-	say "not all of /usr/share/factory/var could be copied to /var" console
-}
+		exit $status
+	}
+)
 
 # Asked for by firstboot. In place, because libostree makes the deployment's directory immutable; repeated after a power cut.
 factory_reset() {
