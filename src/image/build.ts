@@ -3,7 +3,7 @@
  * name, which it gets at the end.
  */
 import { dirname, join } from 'node:path/posix';
-import { NoSpaceError, type OperationContext, throwIfAborted } from '../base/index.ts';
+import { compareBytes, NoSpaceError, type OperationContext, throwIfAborted } from '../base/index.ts';
 import {
   close,
   fsync,
@@ -195,12 +195,19 @@ async function writeFirmware(
     throw new NoSpaceError('NO_SPACE', `the boot partition needs ${needed} bytes and has ${partition.size}`);
   }
   await makeFat(plan, partition, file, 'BOOT', ctx);
-  const paths = readdirTyped(folder)
-    .map(({ name }) => join(folder, name))
-    .sort();
-  await runTool('mcopy', ['-s', '-i', `${file}@@${partition.start}`, ...paths, '::/'], {
-    signal: ctx.signal,
-  });
+  await copyToFat(folder, `${file}@@${partition.start}`, '::', ctx);
+}
+
+/** In byte order: the order of a folder's names differs from one file system to the next. */
+async function copyToFat(folder: string, image: string, to: string, ctx: OperationContext): Promise<void> {
+  const { signal } = ctx;
+  const entries = readdirTyped(folder).sort((a, b) => compareBytes(a.name, b.name));
+  const files = entries.filter((entry) => entry.isFile()).map(({ name }) => join(folder, name));
+  if (files.length > 0) await runTool('mcopy', ['-i', image, ...files, `${to}/`], { signal });
+  for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+    await runTool('mmd', ['-i', image, `${to}/${name}`], { signal });
+    await copyToFat(join(folder, name), image, `${to}/${name}`, ctx);
+  }
 }
 
 /** FAT32, whose least number of clusters a small partition only has with small ones. */
