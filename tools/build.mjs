@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { build as bundleModules } from 'vite';
+import { buildTui } from './lib/build-tui.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -133,3 +134,10 @@ renameSync(join(cache, program), join(dist, program));
 rmSync(cache, { recursive: true });
 announce(join(dist, program));
 announce(join(dist, rare));
+
+const screens = join(root, 'dist/opkg-ostree-tui.mjs');
+await buildTui(root, screens, {
+  __PRODUCT_VERSION__: JSON.stringify(version),
+  __PRODUCT_FILES__: JSON.stringify(packed(embed(join(root, 'files')))),
+});
+announce(screens);

@@ -7,7 +7,7 @@ _opkg_ostree() {
     case "$path" in ''|override|etc|sysroot|image|repo|uci) path="${path:+$path }$word" ;; esac
   done
   case "$path" in
-    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase opkg override swap why whence apply export undo etc health confirm jobs watch cancel doctor compose sysroot convert image repo rpc uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
+    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase opkg override swap why whence apply export undo etc health confirm jobs watch cancel doctor compose sysroot convert image repo rpc tui uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
     override) words="remove replace hold reset" ;;
     etc) words="diff merge conflicts accept keep reset log show revert" ;;
     sysroot) words="init" ;;
@@ -89,6 +89,7 @@ _opkg_ostree() {
     'repo sign') words="--repo --sign-type --keys-file --verify --delete --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'repo summary') words="--repo --update --view --sign --keys-file --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'rpc') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'tui') words="--ascii --plain --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'uci show') words="--config-dir --generated --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'uci export') words="--config-dir --names --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'uci merge') words="--package --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;

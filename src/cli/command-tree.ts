@@ -13,6 +13,7 @@ import { packageCommands } from './commands/packages.ts';
 import { provenanceCommands } from './commands/provenance.ts';
 import { repoCommands } from './commands/repo/index.ts';
 import { rpcCommands } from './commands/rpc.ts';
+import { tuiCommands } from './commands/tui.ts';
 import { uciCommands } from './commands/uci.ts';
 import { wishCommands } from './commands/wish.ts';
 import { newProgram, type RunContext } from './program.ts';
@@ -35,6 +36,7 @@ export function buildProgram(run: RunContext): Command {
   imageCommands(program, run);
   repoCommands(program, run);
   rpcCommands(program, run);
+  tuiCommands(program, run);
   uciCommands(program, run);
   return program;
 }

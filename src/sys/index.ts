@@ -1,4 +1,5 @@
 export * from './clock.ts';
+export * from './companion.ts';
 export * from './durable.ts';
 export { errnoOf, guarded, systemError } from './errno.ts';
 export * from './files.ts';
@@ -12,8 +13,8 @@ export {
 } from './http-pipeline.ts';
 export { type ProxySettings, proxyFor, proxyFromEnvironment } from './http-proxy.ts';
 export * from './lock.ts';
-export type { PipelineResponse } from './pipeline-connection.ts';
 export { rememberingOwners } from './owners.ts';
+export type { PipelineResponse } from './pipeline-connection.ts';
 export * from './process.ts';
 export { productVersion } from './product.ts';
 export * from './product-files.ts';
@@ -22,4 +23,7 @@ export * from './runner.ts';
 export * from './sandbox.ts';
 export { type StaticServer, type StaticServerOptions, serveFolder } from './static-server.ts';
 export * from './terminal.ts';
+export * from './terminal-lines.ts';
+export * from './terminal-query.ts';
+export * from './terminal-session.ts';
 export * from './xattr.ts';
