@@ -19,6 +19,7 @@ import {
 } from '../state/index.ts';
 import { lstatIfExists, readFile } from '../sys/index.ts';
 import { accountOwner } from './account-owner.ts';
+import { foreignOwners } from './foreign-owners.ts';
 import type { Sysroot } from './sysroot.ts';
 import { configGroup } from './sysroot-init.ts';
 
@@ -70,10 +71,12 @@ export function planEtcOf(
     };
   }
   const owners = [...(deployment === undefined ? [] : [deployment]), merge.path].map(accountOwner);
-  const plan = planEtc(sides, (file, name) => {
+  const pure = planEtc(sides, (file, name) => {
     const found = owners.map((owner) => owner(file, name));
     return found.find((owner) => owner !== undefined);
   });
+  const foreign = deployment === undefined ? undefined : foreignOwners(deployment, pure.owners);
+  const plan = { ...pure, notes: [...pure.notes, ...(foreign === undefined ? [] : [foreign])] };
   return {
     ...plan,
     after(path) {

@@ -88,8 +88,16 @@ describe.skipIf(process.getuid?.() !== 0)('ids of accounts over layers and upgra
     const id = line('etc/passwd', 'shared')[0]?.split(':')[2] ?? '';
     for (const path of ['etc/passwd', 'etc/group']) editFile(join(root, path), `:x:${id}`, ':x:777');
     editFile(join(root, 'etc/passwd'), `:777:${id}:`, ':777:777:');
-    const data = [{ ...file('var/lib/shared/state', 'state\n', 0o600), uid: Number(id), gid: Number(id) }];
-    await scene.cli.ok('install', ipk('seven', 'shared:shared', data));
+    const own = { uid: Number(id), gid: Number(id) };
+    const data = ['var/lib/shared/state', 'usr/bin/shared'].map((path) => ({
+      ...file(path, 'state\n', 0o600),
+      ...own,
+    }));
+    const ended = await scene.cli.run('install', ipk('seven', 'shared:shared', data));
+    expect([ended.status, ended.stdout + ended.stderr]).toEqual([
+      0,
+      expect.stringContaining('/usr/bin/shared: the account that owns it has another id on this machine'),
+    ]);
     await next();
     expect(line('usr/etc/passwd', 'shared')[0]).toContain(`:${id}:`);
     expect(line('etc/passwd', 'shared')[0]).toMatch(/^shared:x:777:777:/u);

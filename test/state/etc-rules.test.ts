@@ -98,3 +98,22 @@ describe('texts by line', () => {
     expect(unifiedDiff('', 'a\n')).toEqual(['@@ -0,0 +1 @@', '+a']);
   });
 });
+
+describe('board.json', () => {
+  const board = (live: Tree, script: string) => {
+    const { plan, result } = merge(
+      { 'board.d/02_network': '1' },
+      { 'board.d/02_network': '1', ...live },
+      {
+        'board.d/02_network': script,
+      },
+    );
+    return [result['board.json'], plan.entries.find(({ path }) => path === 'board.json')?.note];
+  };
+
+  it('stays, and it is told where the scripts that made it are others now', () => {
+    expect(board({ 'board.json': '{}' }, '2')).toEqual(['{}', expect.stringContaining('board.d of before')]);
+    expect(board({ 'board.json': '{}' }, '1')).toEqual(['{}', undefined]);
+    expect(board({}, '2')).toEqual([undefined, undefined]);
+  });
+});

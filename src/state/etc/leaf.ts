@@ -55,8 +55,8 @@ function decidedByRule(run: EtcRun, path: string, { b, l, t }: LeafNodes): boole
   }
   if (rule === 'keep' || (rule === 'live' && (l !== undefined || b !== undefined))) {
     run.take('live', path);
-    if (differs())
-      run.note(path, l === undefined ? 'deleted' : 'kept', rule === 'keep' ? 'as settled: yours' : undefined);
+    const note = rule === 'keep' ? 'as settled: yours' : staleNote(run, path);
+    if (differs()) run.note(path, l === undefined ? 'deleted' : 'kept', note);
     return true;
   }
   if (rule === 'once' && l === undefined && t !== undefined && b !== undefined) {
@@ -70,6 +70,16 @@ function decidedByRule(run: EtcRun, path: string, { b, l, t }: LeafNodes): boole
     return true;
   }
   return false;
+}
+
+/** OpenWrt writes board.json where there is none, from the scripts of board.d; sysupgrade does not keep it. */
+function staleNote({ sides: { base, live, target } }: EtcRun, path: string): string | undefined {
+  if (path !== 'board.json' || !live.nodes.has(path)) return undefined;
+  const scripts = [...base.nodes.keys(), ...target.nodes.keys()].filter((name) =>
+    name.startsWith('board.d/'),
+  );
+  if (scripts.every((script) => sameEtcNode(base, target, script))) return undefined;
+  return 'made by the board.d of before; removed, the next start makes it anew';
 }
 
 interface Changed {

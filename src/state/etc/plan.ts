@@ -38,6 +38,7 @@ export function planEtc(trees: EtcSides, packageOf?: AccountPackage): EtcPlan {
     entries: run.entries.sort((a, b) => compareBytes(a.path, b.path)),
     conflicts: run.conflicts,
     result: run.result,
+    owners: ids.target,
     modified: local.modified.length,
     removed: local.removed.length,
     added: local.added.length,

@@ -1,6 +1,7 @@
 /** What `/etc` will be, as data: the preview prints it, the rehearsal checks it, the switch writes it. */
 import type { EtcEntry, EtcReport } from '../etc-merge-plan.ts';
 import type { EtcTree } from '../etc-merge-tree.ts';
+import type { OwnerMap } from './account-merge.ts';
 import type { EtcConflict } from './conflicts.ts';
 
 /** Where the bytes of a file come from. */
@@ -33,6 +34,8 @@ export interface EtcSides {
 export interface EtcPlan extends EtcReport {
   readonly entries: readonly EtcEntry[];
   readonly conflicts: readonly EtcConflict[];
+  /** From ids of the new defaults to those that their names have on this machine. */
+  readonly owners: OwnerMap;
   /** Parents before what is in them. */
   readonly result: ReadonlyMap<string, EtcResultNode>;
 }
