@@ -35,11 +35,6 @@ export function line(text: string, style: Style = 'plain'): Line {
   return [span(text, style)];
 }
 
-/** Columns of a line. */
-export function lineWidth(spans: Line): number {
-  return spans.reduce((width, { text }) => width + displayWidth(text), 0);
-}
-
 /** The line in exactly so many columns, whatever it held. */
 export function fitLine(spans: Line, columns: number): Line {
   const out: Span[] = [];
