@@ -165,6 +165,13 @@ describe.skipIf(busybox === undefined)(
         `# mine\n\n${rule('a', "\toption proto 'tcp'\n")}# of b\n${rule('b', '\toption proto udp\n')}`,
       ],
       [
+        'comments behind values',
+        "config a 'b'\n\toption c 0  # was 1\n\t#list d e # f\n",
+        "config a 'b'\n\toption c 0\t# mine\n\t#list d e # f\n\tlist d 'e#' # all\n",
+        "config a 'b' # named\n\toption c 2  # it's more\n\t#list d e # f\n",
+        "config a 'b'\n\toption c 2  # it's more\n\t#list d e # f\n\tlist d 'e#' # all\n",
+      ],
+      [
         'what `uci commit` wrote anew',
         "# top\nconfig 'zone' 'lan'\n  option  a \"1\"\n  list b x\n",
         "\nconfig zone 'lan'\n\toption a '2'\n\tlist b 'x'\n\n",
@@ -198,6 +205,7 @@ describe.skipIf(busybox === undefined)(
       ['an option twice', "config a 'b'\n\toption c 1\n\toption c 2\n"],
       ['a section twice', "config a 'b'\n\toption c 1\nconfig a 'b'\n"],
       ['what is no UCI', 'option c 1\n'],
+      ['a backslash in a comment', "config a 'b'\n\toption c 1 # \\\n"],
       ['a text that a semicolon hides', "config a 'b'\n\toption c 1;2\n"],
       ['an empty option', "config a 'b'\n\toption c ''\n"],
     ])('leaves to people: %s', (_, odd) => {

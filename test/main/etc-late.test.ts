@@ -79,11 +79,12 @@ describe.skipIf(obstacle !== undefined)(
       // As if the new release had brought a section; what the switch saw is beside its record.
       const kept = join(scene.sysroot, 'ostree/opkg-ostree/etc-seen.d/config');
       mkdirSync(kept, { recursive: true });
-      copyFileSync(join(old, 'etc/config/system'), join(kept, 'system'));
-      appendFileSync(join(fresh, 'etc/config/system'), "\nconfig led 'fresh'\n\toption sysfs 'green'\n");
+      copyFileSync(join(old, 'etc/config/uhttpd'), join(kept, 'uhttpd'));
+      appendFileSync(join(fresh, 'etc/config/uhttpd'), "\nconfig cert 'fresh'\n\toption bits '2048'\n");
       const script = [
-        'uci set system.@system[0].hostname=late',
-        'uci commit system',
+        'uci set uhttpd.main.max_requests=7',
+        // As `uci commit`, which this root's does not do under chroot.
+        'uci export uhttpd | tail -n +2 > /tmp/uhttpd && cat /tmp/uhttpd > /etc/config/uhttpd',
         'chmod 600 /etc/profile',
         '/etc/init.d/cron disable',
         "sed -i 's/^root:[^:]*:/root:$1$late:/' /etc/shadow",
@@ -93,10 +94,10 @@ describe.skipIf(obstacle !== undefined)(
       expect([ended.stderr, ended.status]).toEqual(['', 0]);
       const text = (path: string) => readFileSync(join(fresh, 'etc', path), 'utf8');
       expect(text('config/dropbear')).toMatch(/# late\n$/u);
-      expect(text('config/system')).toMatch(
-        /hostname 'late'\n[\s\S]*config led 'fresh'\n\toption sysfs 'green'\n/u,
+      expect(text('config/uhttpd')).toMatch(
+        /option max_requests '7'\n[\s\S]*config cert 'fresh'\n\toption bits '2048'\n/u,
       );
-      expect(existsSync(join(fresh, 'etc/config/system.opkg-ostree-new'))).toBe(false);
+      expect(existsSync(join(fresh, 'etc/config/uhttpd.opkg-ostree-new'))).toBe(false);
       expect(text('ü tab\tnew\nline\\')).toBe('odd\n');
       expect(text('shadow')).toMatch(/^root:\$1\$late:/mu);
       expect((statSync(join(fresh, 'etc/profile')).mode & 0o777).toString(8)).toBe('600');

@@ -25,7 +25,7 @@ function doubt() { doubtful = 1; exit 1 }
 # Takes the next word off `rest` into `word`: a bare one, or one quoted part without a backslash. 0 at the line's end.
 function take(    quote) {
 	sub(/^[ \t]+/, "", rest)
-	if (rest == "") return 0
+	if (rest == "" || rest ~ /^#[^\\]*$/) return 0
 	quote = substr(rest, 1, 1)
 	if (quote == "'" || quote == "\"") {
 		word = substr(rest, 2)
