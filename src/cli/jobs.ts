@@ -53,7 +53,8 @@ function changes(words: string, { options }: Call): boolean {
  * process of its own.
  */
 export async function runCall(words: string, call: Call, handler: Handler): Promise<CommandResult> {
-  if (!isJobCommand(words) || !changes(words, call)) return handler(call);
+  // Who prepared a job wants to follow it, though it only looks: looking may fetch.
+  if (!isJobCommand(words) || !(changes(words, call) || engine.isPreparedJob())) return handler(call);
   const where = { sysroot: call.sysroot, stateroot: call.stateroot };
   const kind = words.replaceAll(' ', '-');
   if (call.options.flag('background')) return inBackground(kind, where, call);

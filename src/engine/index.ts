@@ -45,6 +45,7 @@ export {
   currentJob,
   describeJob,
   hasEnded,
+  isPreparedJob,
   type JobDocument,
   type JobEvent,
   job,

@@ -18,6 +18,9 @@ export const changingMethods: Readonly<Record<string, RpcMethod>> = {
   ),
   remove: write({ packages: 'packages', plan_id: 'digest', ...expected }, remove),
   upgrade: write({ packages_only: 'flag', skip_broken: 'flag', plan_id: 'digest', ...expected }, upgrade),
+  preview: write({ packages_only: 'flag', skip_broken: 'flag' }, (call) =>
+    start(call, 'upgrade', ['--preview', ...choices(call)]),
+  ),
   deploy: write({ ref: 'ref', ...expected }, ({ args, ...call }) =>
     start({ ...call, args }, 'deploy', ['--', args.required('ref')]),
   ),
@@ -95,13 +98,14 @@ function removeNamed(call: RpcCall, dropped: readonly string[]): Promise<RpcRepl
 }
 
 function upgrade(call: RpcCall): Promise<RpcReply> {
-  const { args } = call;
-  const words = [
-    ...planned(call),
+  return start(call, 'upgrade', [...planned(call), ...choices(call)]);
+}
+
+function choices({ args }: RpcCall): string[] {
+  return [
     ...(args.flag('packages_only') ? ['--packages-only'] : []),
     ...(args.flag('skip_broken') ? ['--skip-broken'] : []),
   ];
-  return start(call, 'upgrade', words);
 }
 
 /** To the previous deployment, or to the one that is named. */

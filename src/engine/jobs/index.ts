@@ -1,3 +1,3 @@
 export { cancelJob, currentJob, job, jobs, startJob, viewJob, watchJob } from './control.ts';
 export { describeJob, hasEnded, type JobDocument, type JobEvent } from './record.ts';
-export { runJob } from './run.ts';
+export { isPreparedJob, runJob } from './run.ts';

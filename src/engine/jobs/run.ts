@@ -23,6 +23,12 @@ import {
 
 /** The variable that hands a prepared job to the process that runs it. */
 export const jobVariable = 'OPKG_OSTREE_JOB';
+
+/** True in a process that was started to run a prepared job. */
+export function isPreparedJob(): boolean {
+  return environment(jobVariable) !== undefined;
+}
+
 /** Milliseconds between two lines of the log within one phase. */
 const logPause = 250;
 /** Bytes of a result that is kept with the job. */

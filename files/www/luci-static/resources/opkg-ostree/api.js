@@ -23,6 +23,7 @@ const signatures = {
 	etc: [],
 	update: [],
 	install: ['packages', 'uploads', 'remove', 'plan_id', 'expect_serial'],
+	preview: ['packages_only', 'skip_broken'],
 	upgrade: ['packages_only', 'skip_broken', 'plan_id', 'expect_serial'],
 	deploy: ['ref', 'expect_serial'],
 	rollback: ['target', 'expect_serial'],
@@ -248,7 +249,7 @@ return baseclass.extend({
 	 */
 	confirm: function (title, body, label, act) {
 		const close = E('button', { type: 'button', class: 'btn', click: ui.hideModal }, [_('Cancel')]);
-		ui.showModal(title, [
+		ui.showModal([title], [
 			E('div', {}, body),
 			E('div', { class: 'right' }, [close, ' ', this.button(label, 'negative', () => Promise.resolve(act()).catch((error) => {
 				ui.hideModal();

@@ -12,7 +12,7 @@ const ended = ['done', 'failed', 'cancelled', 'interrupted'];
 /** Lines of the log on the page. */
 const maxLines = 200;
 
-/** @type {{ id: string, job: any, lines: string[], next: number, skipped: number, failed: boolean, then: (job: any) => any } | null} */
+/** @type {{ id: string, job: any, lines: string[], next: number, skipped: number, failed: boolean, leads: boolean, then: (job: any) => any } | null} */
 let followed = null;
 /** @type {any} */
 let shown = null;
@@ -76,7 +76,10 @@ function finish(now) {
 	const then = now.then;
 	const job = now.job;
 	stop();
-	if (wasShown) {
+	if (wasShown && now.leads && job.state === 'done') {
+		ui.hideModal();
+		then(job);
+	} else if (wasShown) {
 		wasShown.buttons.replaceChildren(E('button', {
 			type: 'button',
 			class: 'btn cbi-button',
@@ -113,6 +116,8 @@ function draw() {
 		shown = null;
 		return;
 	}
+	const command = api.plain(job.command);
+	if (shown.title.textContent !== command) shown.title.textContent = command;
 	const over = ended.includes(job.state);
 	const text = over ? api.state(job.state) : api.phase(job.phase);
 	if (shown.phase.textContent !== text) shown.phase.textContent = text;
@@ -153,9 +158,9 @@ function open() {
 	const cancel = api.action(_('Cancel'), 'negative', () => api.call('cancel', { id: now.id }));
 	const buttons = E('div', { class: 'right', style: 'display:flex;flex-wrap:wrap;gap:.5em;justify-content:flex-end' }, cancel ? [close, cancel] : [close]);
 	const root = E('div', { class: 'opkg-ostree-job' }, [phase, bar, notice, result, log, buttons]);
-	const title = now.job ? api.plain(now.job.command) : _('Working');
-	shown = { root, phase, bar, fill, log, notice, result, buttons, cancel };
-	ui.showModal(title, [root]);
+	const title = E('span', {}, [_('Working')]);
+	shown = { root, title, phase, bar, fill, log, notice, result, buttons, cancel };
+	ui.showModal([title], [root]);
 	close.focus();
 	draw();
 }
@@ -166,9 +171,10 @@ return baseclass.extend({
 	 * @param {string} id
 	 * @param {(job: any) => any} then
 	 * @param {boolean} [quiet] only in the top bar
+	 * @param {boolean} [leads] what comes next is shown at once
 	 */
-	follow: function (id, then, quiet) {
-		followed = { id, job: null, lines: [], next: 0, skipped: 0, failed: false, then };
+	follow: function (id, then, quiet, leads) {
+		followed = { id, job: null, lines: [], next: 0, skipped: 0, failed: false, leads: leads === true, then };
 		remember(id);
 		if (!quiet) open();
 		poll.add(look, 1);
@@ -197,10 +203,11 @@ return baseclass.extend({
 	 * @param {string} method
 	 * @param {Record<string, any>} args
 	 * @param {(job: any) => any} then
+	 * @param {boolean} [leads] what comes next is shown at once
 	 */
-	start: function (method, args, then) {
+	start: function (method, args, then, leads) {
 		return api.call(method, args).then((/** @type {any} */ reply) => {
-			this.follow(reply.job, then);
+			this.follow(reply.job, then, false, leads);
 			return reply;
 		});
 	},

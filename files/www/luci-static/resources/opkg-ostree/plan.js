@@ -58,12 +58,12 @@ return baseclass.extend({
 	 * @param {{ asked: Record<string, any>, method: string, args: Record<string, any>, command: string, serial: string, unsigned?: boolean, done: (job: any) => any }} change
 	 */
 	review: function (change) {
-		ui.showModal(_('Planning…'), [E('p', { class: 'spinning', role: 'status' }, [_('The router works out what this change needs.')])]);
+		ui.showModal([_('Planning…')], [E('p', { class: 'spinning', role: 'status' }, [_('The router works out what this change needs.')])]);
 		return api.call('plan', change.asked).then((/** @type {any} */ reply) => {
 			this.show(change, reply.plan);
 		}).catch((/** @type {any} */ error) => {
 			const close = E('button', { type: 'button', class: 'btn', click: ui.hideModal }, [_('Close')]);
-			ui.showModal(_('This cannot be done'), [E('div', { role: 'alert' }, api.explain(error)), E('div', { class: 'right' }, [close])]);
+			ui.showModal([_('This cannot be done')], [E('div', { role: 'alert' }, api.explain(error)), E('div', { class: 'right' }, [close])]);
 			close.focus();
 		});
 	},
@@ -78,7 +78,7 @@ return baseclass.extend({
 					ui.hideModal();
 					throw error;
 				}));
-		ui.showModal(nothing ? _('Everything is up to date') : _('Review the change'), [
+		ui.showModal([nothing ? _('Everything is up to date') : _('Review the change')], [
 			E('div', { class: 'opkg-ostree-plan' }, nothing ? [E('p', {}, [_('There is nothing to do.')])] : lists(plan).concat([
 				sums(plan),
 				change.unsigned ? E('div', { class: 'alert-message warning' }, [_('An uploaded package is not signed: only you vouch for it.')]) : '',

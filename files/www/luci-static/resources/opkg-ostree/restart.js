@@ -34,7 +34,7 @@ function recall() {
 /** Asks again and again; the page is loaded anew when somebody answers, through the login if need be. */
 function wait() {
 	poll.stop();
-	ui.showModal(_('Restarting…'), [
+	ui.showModal([_('Restarting…')], [
 		E('p', { class: 'spinning', role: 'status', 'aria-live': 'polite' }, [_('The router is restarting. This page comes back by itself.')]),
 		E('p', {}, [_('If the new deployment does not start, the router goes back to the old one on its own; that takes some minutes more.')]),
 	]);

@@ -58,7 +58,7 @@ function compare(from, to) {
 		const { added, removed, upgraded, downgraded } = found.packages;
 		const none = added.length + removed.length + upgraded.length + downgraded.length === 0;
 		const close = E('button', { type: 'button', class: 'btn', click: ui.hideModal }, [_('Close')]);
-		ui.showModal(_('%s compared with %s').format(api.title(to), api.title(from)), [
+		ui.showModal([_('%s compared with %s').format(api.title(to), api.title(from))], [
 			E('div', { style: 'max-height:60vh;overflow:auto', tabindex: '0' }, [
 				none ? E('p', {}, [_('The packages are the same.')]) : '',
 				changesOf(added, _('Added')),

@@ -12,7 +12,7 @@ function scripts(record) {
 		E('h5', {}, [`${one.package} - ${one.class} - ${one.status}`]),
 		one.output ? E('pre', { style: 'white-space:pre-wrap;overflow-wrap:anywhere' }, [api.plain(one.output)]) : '',
 	]));
-	ui.showModal(api.plain(record.command), [
+	ui.showModal([api.plain(record.command)], [
 		record.error ? E('div', { class: 'alert-message danger' }, api.explain(record.error)) : '',
 		E('div', { style: 'max-height:60vh;overflow:auto', tabindex: '0' }, parts.length > 0 ? parts : [E('p', {}, [_('No script was run.')])]),
 		E('div', { class: 'right' }, [close]),

@@ -44,7 +44,7 @@ function details(version) {
 function showInfo(name) {
 	return api.call('info', { name }).then((/** @type {any} */ found) => {
 		const close = E('button', { type: 'button', class: 'btn', click: ui.hideModal }, [_('Close')]);
-		ui.showModal(found.name, [
+		ui.showModal([found.name], [
 			E('div', { style: 'max-height:60vh;overflow:auto', tabindex: '0' }, found.versions.map(details)),
 			E('div', { class: 'right' }, [close]),
 		]);

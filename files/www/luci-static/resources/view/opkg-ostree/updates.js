@@ -30,14 +30,12 @@ function review(status, again) {
 	const words = ['opkg-ostree upgrade'];
 	if (choices.packagesOnly) words.push('--packages-only');
 	if (choices.skipBroken) words.push('--skip-broken');
-	return plan.review({
-		asked: Object.assign({ upgrade: true }, flags),
-		method: 'upgrade',
-		args: flags,
-		command: words.join(' '),
-		serial: status.serial,
-		done: again,
-	});
+	const change = { asked: {}, method: 'upgrade', args: flags, command: words.join(' '), serial: status.serial, done: again };
+	// The newest lists, also those of a new base, are fetched for it: that may take long, so it is a job.
+	return job.start('preview', flags, (ended) => {
+		if (ended.state === 'done' && ended.result && ended.result.plan) plan.show(change, ended.result.plan);
+		else if (ended.state === 'done') api.alarm(new Error(_('The plan is too long to be shown here: use the command line.')));
+	}, true);
 }
 
 /** @param {any} reply */
@@ -64,7 +62,7 @@ return view.extend({
 					choice('opkg-ostree-skip-broken', _('Set aside what does not fit'), _('Packages that cannot be added to the new base wait until they can.'), 'skipBroken'),
 					E('div', { class: 'right', style: 'display:flex;flex-wrap:wrap;gap:.5em;justify-content:flex-end' }, [
 						api.action(_('Check for updates'), 'action', () => job.start('update', {}, again)),
-						api.button(_('Review upgrade…'), 'apply', () => review(found, again)),
+						api.action(_('Review upgrade…'), 'apply', () => review(found, again)),
 					]),
 				]),
 				E('div', { class: 'cbi-section' }, [E('h3', {}, [_('Packages with a newer version')])].concat(nodes)),
