@@ -1,6 +1,6 @@
 /** Links that several packages offer: the highest priority of what is installed has them (opkg.md section 9). */
 import { dirname } from 'node:path/posix';
-import { lstatIfExists, mkdirp, readlink, symlinkDurable, unlinkIfExists } from '../sys/index.ts';
+import { lstatIfExists, mkdirp, readlink, symlinkDurable } from '../sys/index.ts';
 import { toPath } from './messages.ts';
 import type { Package } from './model.ts';
 import type { Transaction } from './transaction.ts';
@@ -28,7 +28,7 @@ function updatePath(transaction: Transaction, pkg: Package, path: string): void 
   const place = transaction.locate(file);
   if (run.settings.on('noaction')) return;
   if (target === undefined) {
-    unlinkIfExists(place);
+    transaction.unlink(place);
     return;
   }
   const found = lstatIfExists(place);
@@ -38,6 +38,7 @@ function updatePath(transaction: Transaction, pkg: Package, path: string): void 
   }
   if (found !== undefined && readlink(place) === toPath(target)) return;
   mkdirp(dirname(place));
+  transaction.touch(place);
   symlinkDurable(toPath(target), place);
 }
 

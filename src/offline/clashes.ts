@@ -1,5 +1,5 @@
 /** Whose file is whose when a package comes (opkg.md section 8.5). */
-import { lstatIfExists, unlinkIfExists } from '../sys/index.ts';
+import { lstatIfExists } from '../sys/index.ts';
 import { replaces } from './choose.ts';
 import { hasBackup } from './conffiles.ts';
 import type { Package } from './model.ts';
@@ -92,6 +92,6 @@ export function removeObsolete(transaction: Transaction, files: readonly string[
     const path = transaction.locate(file);
     if (lstatIfExists(path) === undefined) {
       run.messages.error('remove_obsolesced_files', `unlinking ${file} failed: No such file or directory.\n`);
-    } else if (!run.settings.on('noaction')) unlinkIfExists(path);
+    } else if (!run.settings.on('noaction')) transaction.unlink(path);
   }
 }

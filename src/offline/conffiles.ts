@@ -1,6 +1,6 @@
 /** Configuration files while a package comes (opkg.md section 8): what the admin changed is never lost. */
 
-import { lstatIfExists, rename, unlinkIfExists } from '../sys/index.ts';
+import { lstatIfExists, rename } from '../sys/index.ts';
 import { copyAttributes } from './copy.ts';
 import { toPath } from './messages.ts';
 import type { Package } from './model.ts';
@@ -31,13 +31,14 @@ export function backUp(transaction: Transaction, pkg: Package, old: Package | un
 
 function copyToBackup(transaction: Transaction, file: string): void {
   const path = transaction.locate(file);
+  transaction.touch(`${path}${backupSuffix}`);
   copyAttributes(path, `${path}${backupSuffix}`);
 }
 
 /** Takes the backups away after a failed install. */
 export function dropBackups(transaction: Transaction, pkg: Package, old: Package | undefined): void {
   for (const { path } of [...(old?.conffiles ?? []), ...(pkg.conffiles ?? [])]) {
-    unlinkIfExists(`${transaction.locate(transaction.run.inRoot(path))}${backupSuffix}`);
+    transaction.unlink(`${transaction.locate(transaction.run.inRoot(path))}${backupSuffix}`);
   }
 }
 
@@ -63,11 +64,12 @@ export function resolveConffiles(transaction: Transaction, pkg: Package): void {
           'resolve_conffiles',
           `Existing conffile ${file} is different from the conffile in the new package. The new conffile will be placed at ${file}${besideSuffix}.\n`,
         );
+        transaction.touch(path, `${path}${besideSuffix}`, `${path}${backupSuffix}`);
         rename(path, `${path}${besideSuffix}`);
         rename(`${path}${backupSuffix}`, path);
       }
     }
-    if (lstatIfExists(`${path}${backupSuffix}`) !== undefined) unlinkIfExists(`${path}${backupSuffix}`);
+    if (lstatIfExists(`${path}${backupSuffix}`) !== undefined) transaction.unlink(`${path}${backupSuffix}`);
   }
 }
 

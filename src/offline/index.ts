@@ -14,4 +14,9 @@ export { renderInfo } from './render.ts';
 export { Run } from './run.ts';
 export { hasParent, loadSettings } from './settings.ts';
 export { simulateRemoval } from './simulate.ts';
-export { type Transaction, type TransactionContext, withTransaction } from './transaction.ts';
+export {
+  type Transaction,
+  type TransactionContext,
+  takeBackUnfinished,
+  withTransaction,
+} from './transaction.ts';

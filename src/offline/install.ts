@@ -388,6 +388,7 @@ class Installation {
     this.#writeInfo(file);
     run.messages.info('opkg_install_pkg', `Installing data files for ${pkg.name}.\n`);
     const placer = transaction.placerFor(pkg.destination?.root ?? '/');
+    transaction.touch(...file.names.map((name) => placer.locate(toPath(name))));
     try {
       await eachEntry(file.path, (entry) => placer.place(entry));
     } catch (error) {
@@ -409,10 +410,9 @@ class Installation {
 
   #writeInfo({ members }: PackageFile): void {
     const folder = this.#pkg.destination?.infoFolder ?? '';
-    for (const { name, bytes, mode } of members) {
-      const path = toPath(`${folder}/${this.#pkg.name}.${name}`);
-      replaceFile(path, bytes, mode);
-    }
+    const pathOf = (name: string) => toPath(`${folder}/${this.#pkg.name}.${name}`);
+    this.#transaction.touch(...members.map(({ name }) => pathOf(name)));
+    for (const { name, bytes, mode } of members) replaceFile(pathOf(name), bytes, mode);
   }
 }
 

@@ -36,9 +36,12 @@ export class Placer {
   readonly #isRootUser = effectiveUser() === 0;
   readonly #folders = new Map<string, string>();
 
-  /** `root` is a path of this system. */
-  constructor(root: string) {
+  readonly #before: (path: string) => void;
+
+  /** `root` is a path of this system. `before` is called with each path that a directory is going to take from a file. */
+  constructor(root: string, before: (path: string) => void = () => undefined) {
     this.#root = root;
+    this.#before = before;
   }
 
   /** Where the path of the root lies on this system: links on the way followed inside the root, the last name kept. */
@@ -110,7 +113,10 @@ export class Placer {
     // A link to a directory, such as /var, serves as one and keeps its attributes.
     if (found?.isSymbolicLink() === true && lstatIfExists(this.#resolve(entry.path))?.isDirectory() === true)
       return;
-    if (found !== undefined && !found.isDirectory()) unlinkIfExists(path);
+    if (found !== undefined && !found.isDirectory()) {
+      this.#before(path);
+      unlinkIfExists(path);
+    }
     if (found?.isDirectory() !== true) {
       this.#ensureParent(entry.path);
       mkdir(path);

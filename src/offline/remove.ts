@@ -1,5 +1,5 @@
 /** Removing packages as opkg does it. */
-import { lstatIfExists, readdirIfExists, unlinkIfExists } from '../sys/index.ts';
+import { lstatIfExists, readdirIfExists } from '../sys/index.ts';
 import { updateAlternatives } from './alternatives.ts';
 import { isChangedConffile } from './conffiles.ts';
 import { toByteText, toPath } from './messages.ts';
@@ -122,8 +122,9 @@ function removeOrphansOf(transaction: Transaction, pkg: Package): boolean {
 export function removeFiles(transaction: Transaction, pkg: Package): void {
   const { run } = transaction;
   const noaction = run.settings.on('noaction');
-  for (const file of run.filesOf(pkg)) {
-    if (run.ownerOf(file) !== pkg) continue;
+  const owned = run.filesOf(pkg).filter((file) => run.ownerOf(file) === pkg);
+  transaction.touch(...owned.map((file) => transaction.locate(file)));
+  for (const file of owned) {
     const path = transaction.locate(file);
     // Lists of old databases name directories too, which other packages may share.
     if (lstatIfExists(path)?.isDirectory() === true) continue;
@@ -133,16 +134,17 @@ export function removeFiles(transaction: Transaction, pkg: Package): void {
     }
     const verb = noaction ? 'Not deleting' : 'Deleting';
     run.messages.info('remove_data_files_and_list', `${verb} ${file}.${noaction ? ' (noaction)' : ''}\n`);
-    if (!noaction) unlinkIfExists(path);
+    if (!noaction) transaction.unlink(path);
     run.dropOwner(file);
   }
   pkg.files = undefined;
   if (!noaction && pkg.destination !== undefined)
-    unlinkIfExists(toPath(`${pkg.destination.infoFolder}/${pkg.name}.list`));
+    transaction.unlink(toPath(`${pkg.destination.infoFolder}/${pkg.name}.list`));
 }
 
 /** Removes the package's control files from the database. */
-export function removeInfo({ run }: Transaction, pkg: Package): void {
+export function removeInfo(transaction: Transaction, pkg: Package): void {
+  const { run } = transaction;
   if (run.settings.on('noaction') || pkg.destination === undefined) return;
   const folder = pkg.destination.infoFolder;
   for (const name of readdirIfExists(toPath(folder))) {
@@ -150,6 +152,6 @@ export function removeInfo({ run }: Transaction, pkg: Package): void {
     const rest = toByteText(name).startsWith(`${pkg.name}.`)
       ? toByteText(name).slice(pkg.name.length + 1)
       : '.';
-    if (!rest.includes('.')) unlinkIfExists(`${toPath(folder)}/${name}`);
+    if (!rest.includes('.')) transaction.unlink(`${toPath(folder)}/${name}`);
   }
 }

@@ -1,11 +1,12 @@
 /** One change of a root by opkg: what its steps share, from the lock to the written database. */
-import { dirname } from 'node:path/posix';
+import { dirname, join } from 'node:path/posix';
 import { BusyError } from '../base/index.ts';
 import {
   acquireLock,
   environment,
   findProgram,
   fsyncDirectory,
+  type HeldLock,
   makeTempDir,
   mkdirp,
   readFileIfExists,
@@ -17,10 +18,12 @@ import {
 import { replaceFile } from './copy.ts';
 import { toByteText, toPath } from './messages.ts';
 import { flags, type Package } from './model.ts';
+import type { Settings } from './options.ts';
 import { Placer } from './place.ts';
 import { renderDatabase } from './render.ts';
 import type { Run } from './run.ts';
 import type { ScriptRunner } from './scripts.ts';
+import { Undo } from './undo.ts';
 
 /** What a transaction needs from its caller. */
 export interface TransactionContext {
@@ -43,6 +46,8 @@ export class Transaction {
   /** Files that an upgrade left without an owner, with the package that had them. */
   readonly obsolete = new Map<string, Package>();
   readonly #placers = new Map<string, Placer>();
+  readonly #undo: Undo;
+  #isWritten = false;
   #count = 0;
 
   constructor(run: Run, context: TransactionContext, scratch: string) {
@@ -51,13 +56,31 @@ export class Transaction {
     this.now = context.now;
     this.runner = { beforeScript: context.beforeScript, variables: {} };
     this.#scratch = scratch;
+    this.#undo = undoOf(run.settings);
+  }
+
+  /** Has to come before each change of a file of the root: what is there is put back if the transaction does not end. */
+  touch(...paths: readonly string[]): void {
+    if (!this.run.settings.on('noaction')) this.#undo.before(paths);
+  }
+
+  /** Removes a file of the root. */
+  unlink(path: string): void {
+    this.touch(path);
+    unlinkIfExists(path);
+  }
+
+  /** Makes the changes final, or takes them back where the database could not be written. */
+  end(): void {
+    if (this.#isWritten || !this.#undo.isUnfinished) this.#undo.commit();
+    else this.#undo.rollBack();
   }
 
   /** Places entries in a destination; one for all its packages, which remembers where folders are. */
   placerFor(root: string): Placer {
     const known = this.#placers.get(root);
     if (known !== undefined) return known;
-    const made = new Placer(toPath(root));
+    const made = new Placer(toPath(root), (path) => this.touch(path));
     this.#placers.set(root, made);
     return made;
   }
@@ -78,7 +101,10 @@ export class Transaction {
   /** Writes the database where something changed: changed file lists first, then the status of every destination. */
   writeDatabase(): void {
     const { run } = this;
-    if (!run.changed || run.settings.on('noaction')) return;
+    if (!run.changed || run.settings.on('noaction')) {
+      this.#isWritten = true;
+      return;
+    }
     run.messages.info('write_status_files_if_changed', 'Writing status file.\n');
     for (const pkg of run.universe.installed()) if (pkg.has(flags.filelistChanged)) this.writeFileList(pkg);
     this.#flush();
@@ -91,12 +117,14 @@ export class Transaction {
       this.#writeStatus(toPath(destination.statusFile), Buffer.from(text, 'latin1'));
     }
     run.changed = false;
+    this.#isWritten = true;
   }
 
   #writeStatus(path: string, bytes: Uint8Array): void {
     const before = readFileIfExists(path);
     if (before !== undefined && Buffer.compare(before, bytes) === 0) return;
     mkdirp(dirname(path));
+    this.touch(path);
     writeFileDurable(path, bytes);
   }
 
@@ -110,6 +138,7 @@ export class Transaction {
       .ownedBy(pkg)
       .map((file) => `${file}\n`)
       .join('');
+    this.touch(toPath(path));
     replaceFile(toPath(path), Buffer.from(text, 'latin1'));
     pkg.flags &= ~flags.filelistChanged;
   }
@@ -131,6 +160,32 @@ function isRemembered(pkg: Package): boolean {
   return pkg.want === 'install';
 }
 
+/** Where the transactions of a root keep what they change. */
+function undoOf({ offlineRoot, defaultDestination }: Settings): Undo {
+  const root = toPath(offlineRoot ?? '/');
+  const folder = join(dirname(toPath(defaultDestination.infoFolder)), '.opkg-ostree-undo');
+  return new Undo(root, folder, new Placer(root));
+}
+
+/** Takes back what a run that was cut left in the root; true where there was such a thing. BusyError where another opkg is at work. */
+export function takeBackUnfinished(settings: Settings): boolean {
+  const undo = undoOf(settings);
+  if (!undo.hasLeftovers) return false;
+  const lock = lockRoot(settings);
+  try {
+    const { isUnfinished } = undo;
+    undo.rollBack();
+    return isUnfinished;
+  } finally {
+    unlinkIfExists(toPath(settings.lockFile));
+    lock.release();
+  }
+}
+
+function lockRoot({ lockFile }: Settings): HeldLock {
+  return acquireLock(toPath(lockFile), { exclusive: true, kind: 'ofd', wait: 0 });
+}
+
 /**
  * Runs the body under opkg's lock with a scratch folder of its own. Undefined, with an error noted, where another opkg
  * has the lock.
@@ -141,10 +196,9 @@ export async function withTransaction<T>(
   body: (transaction: Transaction) => Promise<T>,
 ): Promise<T | undefined> {
   const { settings, messages } = run;
-  const lockPath = toPath(settings.lockFile);
-  let lock: ReturnType<typeof acquireLock>;
+  let lock: HeldLock;
   try {
-    lock = acquireLock(lockPath, { exclusive: true, kind: 'ofd', wait: 0 });
+    lock = lockRoot(settings);
   } catch (error) {
     if (!(error instanceof BusyError)) throw error;
     messages.error(
@@ -157,10 +211,15 @@ export async function withTransaction<T>(
   const scratch = makeTempDir('opkg-', base === undefined ? (environment('TMPDIR') ?? '/tmp') : toPath(base));
   try {
     for (const destination of settings.destinations) mkdirp(toPath(destination.infoFolder));
-    return await body(new Transaction(run, context, scratch));
+    const transaction = new Transaction(run, context, scratch);
+    try {
+      return await body(transaction);
+    } finally {
+      transaction.end();
+    }
   } finally {
     removeTree(scratch);
-    unlinkIfExists(lockPath);
+    unlinkIfExists(toPath(settings.lockFile));
     lock.release();
   }
 }

@@ -8,6 +8,7 @@ import {
   loadSettings,
   Run,
   type Settings,
+  takeBackUnfinished,
   toByteText,
   toPath,
 } from '../offline/index.ts';
@@ -89,6 +90,8 @@ interface ReadyCommand {
 }
 
 function runCommand({ command, args, call, console }: ReadyCommand, settings: Settings) {
+  if (command.writes && !settings.on('noaction') && takeBackUnfinished(settings))
+    console.complain('opkg: an earlier run was cut; what it had begun has been taken back\n');
   return command.body({ run: load(command, args, settings, console), console, args, signal: call.signal });
 }
 

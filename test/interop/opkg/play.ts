@@ -53,7 +53,7 @@ function normalize(text: string, anyOrder: boolean): string {
   return anyOrder ? plain.split('\n').sort().join('\n') : plain;
 }
 
-function treeOf(root: string): string[] {
+export function treeOf(root: string): string[] {
   const lines: string[] = [];
   const visit = (path: string) => {
     for (const name of readdirSync(join(root, path)).sort()) {
@@ -82,14 +82,14 @@ function contentOf(root: string, path: string): string {
     .digest('hex');
 }
 
-function statusOf(root: string): string {
+export function statusOf(root: string): string {
   return readFileSync(join(root, 'usr/lib/opkg/status'), 'utf8').replace(
     /^Installed-Time: \d+$/gmu,
     'Installed-Time: T',
   );
 }
 
-function listsOf(root: string): Record<string, string> {
+export function listsOf(root: string): Record<string, string> {
   const folder = join(root, 'usr/lib/opkg/info');
   return Object.fromEntries(
     readdirSync(folder)
