@@ -24,6 +24,9 @@ export type MachineOptions = Start & {
   readonly writeLog?: string;
 };
 
+/** How long a line of the console may take: a boot takes ten seconds, three times as long on a busy machine. A hang ends all the same. */
+const patience = 120_000;
+
 const ovmf = '/usr/share/OVMF/OVMF_CODE.fd';
 const uboot = '/usr/lib/u-boot/qemu_arm64/u-boot.bin';
 const aavmf = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd';
@@ -107,7 +110,7 @@ export class Machine {
   }
 
   /** The match of what the console prints from here on; fails at the limit, or when the machine ends before. */
-  async waitFor(pattern: RegExp, milliseconds = 60_000): Promise<RegExpExecArray> {
+  async waitFor(pattern: RegExp, milliseconds = patience): Promise<RegExpExecArray> {
     const until = Date.now() + milliseconds;
     for (;;) {
       const match = pattern.exec(this.output.slice(this.#cursor));
@@ -127,7 +130,7 @@ export class Machine {
   }
 
   /** The output of a command on the console's shell, without its last newline. */
-  async run(command: string, milliseconds = 20_000): Promise<string> {
+  async run(command: string, milliseconds = patience): Promise<string> {
     const mark = `done-${++this.#commands}`;
     // The terminal echoes what is typed: the mark is written so that its echo does not look like it.
     this.send(`echo 'begin'-${mark}; ${command}; echo 'end'-${mark}\n`);
@@ -137,7 +140,7 @@ export class Machine {
   }
 
   /** Waits until the machine has turned itself off; `reboot` counts. */
-  async ended(milliseconds = 60_000): Promise<void> {
+  async ended(milliseconds = patience): Promise<void> {
     const until = Date.now() + milliseconds;
     while (!this.#exited) {
       if (!(await this.#change(until)))
