@@ -140,11 +140,11 @@ export class Router {
 
 /** Why images of the board cannot be tried here; undefined where they can. */
 export function boardObstacle(board: Board): string | undefined {
-  return (
-    mountObstacle() ??
-    firmwareObstacle(board.firmware) ??
-    (staticBusybox() === undefined ? 'busybox-static is not installed' : undefined)
-  );
+  const here = mountObstacle() ?? firmwareObstacle(board.firmware);
+  if (here !== undefined) return here;
+  if (staticBusybox() === undefined) return 'busybox-static is not installed';
+  const parts = board.parts();
+  return 'missing' in parts ? parts.missing : undefined;
 }
 
 /** `reboot` on the console's shell, to its end. */
