@@ -59,6 +59,9 @@ export async function fsck(
   }
 }
 
+/** Refs that keep the commits of deployments and of their bases, whichever branches those are bound to (docs/formats/boot.md). */
+const keeper = /^(?:ostree\/[01]\/[01]|opkg-ostree\/base)\/\d+$/u;
+
 class Fsck {
   readonly faults: FsckFault[] = [];
   checked = 0;
@@ -159,6 +162,7 @@ class Fsck {
   }
 
   #binding(ref: string, checksum: Checksum): void {
+    if (keeper.test(ref)) return;
     const commit = this.#catching('commit', checksum, () => this.#repo.loadCommit(checksum));
     const bound = commit === undefined ? undefined : dictStrings(commit.metadata, 'ostree.ref-binding');
     const name = ref.slice(ref.indexOf(':') + 1);

@@ -82,6 +82,18 @@ describe.each(modes)('fsck of a %s repository', (mode) => {
 });
 
 describe('fsck', () => {
+  it('takes refs that keep deployments as what they are', async () => {
+    const repo = newRepo(fresh('keepers'), 'archive');
+    const commit = await commitSpec(repo, 'main', { 'a/b': 'x' });
+    await repo.withTransaction((txn) => {
+      for (const ref of ['ostree/0/1/0', 'opkg-ostree/base/1', 'opkg-ostree/other'])
+        txn.setRef(ref as RefName, commit);
+    });
+    expect((await fsck(repo, { verifyBindings: true })).faults).toMatchObject([
+      { kind: 'ref-binding', ref: 'opkg-ostree/other' },
+    ]);
+  });
+
   it('names refs that lead nowhere, and refs that their commit is not bound to', async () => {
     const repo = newRepo(fresh('refs'), 'archive');
     const commit = await commitSpec(repo, 'a', {});
