@@ -7,7 +7,7 @@ const suite = (name: string, include: string[], exclude: string[], timeout: numb
 export default defineConfig({
   test: {
     projects: [
-      suite('unit', ['test/**/*.test.ts'], ['test/interop/**', 'test/main/**', 'test/e2e/**'], 30_000),
+      suite('unit', ['test/**/*.test.{ts,tsx}'], ['test/interop/**', 'test/main/**', 'test/e2e/**'], 30_000),
       suite('interop', ['test/interop/**/*.test.ts'], [], 120_000),
       suite('main', ['test/main/**/*.test.ts'], [], 180_000),
       suite('e2e', ['test/e2e/**/*.test.ts'], [], 300_000),

@@ -15,12 +15,14 @@ export function paintChanges(
 ): string {
   if (before === undefined)
     return (ownScreen ? '\u001b[H' : '\r') + after.map((row) => row + eraseToEnd).join('\r\n');
-  const last = Math.max(before.length, after.length) - 1;
+  if (before.length !== after.length) {
+    // Rows below the last one may not be there yet: only a line break makes them.
+    return `${moveTo(0, before.length - 1, ownScreen)}\u001b[J${paintChanges(undefined, after, ownScreen)}`;
+  }
   let at = before.length - 1;
   let out = '';
-  for (let row = 0; row <= last; row++) {
-    const text = after[row] ?? '';
-    if (text === (before[row] ?? '')) continue;
+  for (const [row, text] of after.entries()) {
+    if (text === before[row]) continue;
     out += moveTo(row, at, ownScreen) + text + eraseToEnd;
     at = row;
   }

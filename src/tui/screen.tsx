@@ -34,7 +34,7 @@ export function Screen({ program, colour }: ScreenProps): ReactElement {
     text: renderLine(spans, { colour }),
   }));
   return (
-    <Box flexDirection="column">
+    <Box flexDirection="column" width={state.size.columns}>
       {rows.map(({ id, text }) => (
         <Row key={id} text={text} />
       ))}
