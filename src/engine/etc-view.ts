@@ -1,8 +1,7 @@
 /** What the admin changed in `/etc`, and what the next merge will make of it. */
 import { join } from 'node:path/posix';
 import { type Checksum, isOpkgOstreeError, strictTextOf } from '../base/index.ts';
-import { commitEtcTree, type Deployment, planEtcOf, readConflicts } from '../boot/index.ts';
-import { readLayerMetadata } from '../layer/index.ts';
+import { type Deployment, planEtcOf, readConflicts } from '../boot/index.ts';
 import {
   type EtcClass,
   type EtcConflict,
@@ -13,6 +12,7 @@ import {
 } from '../state/index.ts';
 import { environment, lstatIfExists, readdirIfExists } from '../sys/index.ts';
 import { liveEtc } from './etc-files.ts';
+import { baseOf, nextDefaults } from './etc-next.ts';
 import type { Plan } from './plan.ts';
 import { openSession, requireDeployment, type Session, type Where } from './session.ts';
 
@@ -143,28 +143,6 @@ function nextBase(session: Session, merge: Deployment): Checksum {
     if (!isOpkgOstreeError(error) || error.code !== 'OSTREE_REF_NOT_FOUND') throw error;
     return baseOf(session, merge);
   }
-}
-
-function baseOf(session: Session, { checksum }: Deployment): Checksum {
-  return readLayerMetadata(session.sysroot.repo.loadCommit(checksum))?.base ?? checksum;
-}
-
-/** The defaults of another base with those of the packages that are layered now. */
-function nextDefaults(session: Session, merge: Deployment, base: Checksum): EtcTree {
-  const { repo } = session.sysroot;
-  const target = commitEtcTree(repo, base);
-  const own = baseOf(session, merge);
-  if (own === merge.checksum || !repo.hasObject('commit', own)) return target;
-  const before = commitEtcTree(repo, own);
-  const layered = readEtcTree(join(merge.path, 'usr/etc'));
-  const fromLayer = (path: string) => !target.nodes.has(path) && !before.nodes.has(path);
-  const nodes = new Map([...layered.nodes].filter(([path]) => fromLayer(path)));
-  return {
-    nodes: new Map([...target.nodes, ...nodes]),
-    notes: [],
-    read: (path) => (nodes.has(path) ? layered : target).read(path),
-    digest: (path) => (nodes.has(path) ? layered : target).digest(path),
-  };
 }
 
 function linkText(node: { readonly kind: string; readonly target?: string } | undefined): string | undefined {

@@ -24,7 +24,7 @@ export type {
 } from './etc-merge-plan.ts';
 export { etcDifference, etcEntriesOf, planEtcTrees } from './etc-merge-plan.ts';
 export type { EtcNode, EtcTree } from './etc-merge-tree.ts';
-export { readEtcTree } from './etc-merge-tree.ts';
+export { readEtcTree, sameEtcNode } from './etc-merge-tree.ts';
 
 /** The plan for three directories: the old defaults, the `/etc` that was made from them, the new defaults. */
 export function planEtcMerge(oldDefault: string, current: string, newDefault: string): EtcMergePlan {

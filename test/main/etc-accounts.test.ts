@@ -1,4 +1,5 @@
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { appendLine, buildIpk, editFile, file, type Scene, startScene } from '../support/world/index.ts';
@@ -103,6 +104,30 @@ describe.skipIf(process.getuid?.() !== 0)('ids of accounts over layers and upgra
     expect(line('etc/passwd', 'shared')[0]).toMatch(/^shared:x:777:777:/u);
     const { uid, gid } = statSync(join(root, '../../var/lib/shared/state'));
     expect([uid, gid]).toEqual([777, 777]);
+  });
+
+  it('previews the accounts of layered packages as the next release will have them', async () => {
+    const rootfs = join(scene.folder, 'fresh');
+    mkdirSync(rootfs);
+    execFileSync('tar', ['xzf', scene.releases[1].rootfs, '-C', rootfs]);
+    appendFileSync(join(rootfs, 'etc/passwd'), 'fresh:x:908:908::/:/bin/false\n');
+    const words = ['--repo', join(scene.sysroot, 'ostree/repo'), '--branch', scene.branch];
+    const more = ['--kernel', scene.releases[1].kernel, '--target', 'x86-64'];
+    await scene.cli.ok('compose', rootfs, ...words, ...more);
+    const preview = await scene.cli.json<{ entries: { path: string; diff: string[] | null }[] }>(
+      ...['etc', 'merge', '--preview'],
+    );
+    const before = lines('etc/passwd');
+    const diff = preview.entries.find(({ path }) => path === '/etc/passwd')?.diff ?? [];
+    await scene.cli.ok('upgrade');
+    await next();
+    const after = lines('etc/passwd');
+    const changed = (sign: string) =>
+      diff.filter((text) => text.startsWith(sign)).map((text) => text.slice(1));
+    expect(changed('-')).toEqual(before.filter((text) => !after.includes(text)));
+    expect(changed('+')).toEqual(after.filter((text) => !before.includes(text)));
+    expect(changed('+')).toEqual([expect.stringMatching(/^fresh:/u)]);
+    expect(line('etc/passwd', 'shared')).toHaveLength(1);
   });
 
   it('names the package of the base too, where its account has another id on this machine', async () => {

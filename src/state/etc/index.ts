@@ -1,4 +1,4 @@
-export type { OwnerMap } from './account-merge.ts';
+export { mergeAccountFile, type OwnerMap } from './account-merge.ts';
 export {
   besideOf,
   besidePath,
