@@ -27,8 +27,7 @@ function diskWith(folder: string, name: string, early: string): string {
   const tree = join(folder, `${name}-tree`);
   writeFixtureRoot(tree, { name });
   const sysroot = new TestSysroot(join(folder, `${name}-sysroot`), { physicalInit: true }, [tree]);
-  for (const file of ['prepare-root', 'boot.sh', 'switch.sh', 'choose.sh', 'populate.sh'])
-    cpSync(join(early, file), join(sysroot.path, 'ostree/opkg-ostree', file));
+  cpSync(early, join(sysroot.path, 'ostree/opkg-ostree'), { recursive: true });
   return sysroot.image(join(folder, `${name}.img`));
 }
 

@@ -3,7 +3,7 @@
  * damaged or gone (docs/formats/boot-state.md).
  *
  * ```
- * <sysroot>/ostree/opkg-ostree/{boot,switch,choose,populate}.sh  prepare-root
+ * <sysroot>/ostree/opkg-ostree/{boot,loaders,switch,choose,populate}.sh  prepare-root
  * ```
  */
 import { join } from 'node:path/posix';
@@ -14,7 +14,7 @@ import type { DeploymentItem } from './deployment.ts';
 import { installSkeleton } from './skeleton.ts';
 
 /** In the order of writing: where prepare-root is, the others are. */
-const parts = ['boot.sh', 'switch.sh', 'choose.sh', 'populate.sh', 'prepare-root'];
+const parts = ['boot.sh', 'loaders.sh', 'switch.sh', 'choose.sh', 'populate.sh', 'prepare-root'];
 const source = 'usr/lib/opkg-ostree';
 const maxPartBytes = 256 * 1024;
 

@@ -125,7 +125,7 @@ describe('the skeleton of the physical root', () => {
 });
 
 describe('early boot on the sysroot', () => {
-  const parts = ['boot.sh', 'switch.sh', 'choose.sh', 'populate.sh', 'prepare-root'];
+  const parts = ['boot.sh', 'loaders.sh', 'switch.sh', 'choose.sh', 'populate.sh', 'prepare-root'];
   const deployment = (name: string, content: string) => {
     const path = join(root, name);
     fs.mkdirSync(join(path, 'usr/lib/opkg-ostree'), { recursive: true });

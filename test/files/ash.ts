@@ -19,10 +19,10 @@ export interface Outcome {
 /** Without the syncs, which take seconds on a busy disk and prove nothing here. */
 const quickBusybox = `bb() { case "$1" in sync | fsync) ;; *) ${busybox} "$@" ;; esac; }\n`;
 
-/** Runs a script with boot.sh, switch.sh and report.sh read. */
+/** Runs a script with the libraries of `opkg-ostree` read. */
 export function ash(sysroot: string, script: string, env: Readonly<Record<string, string>> = {}): Outcome {
   const prelude = `SYSROOT='${sysroot}' BB=bb LIB='${libraryDir}' JSON=\ndie() { echo "$3" >&2; exit "$1"; }\n${quickBusybox}`;
-  const libraries = ['boot', 'switch', 'report', 'checks', 'health'].map(
+  const libraries = ['boot', 'loaders', 'switch', 'report', 'checks', 'health'].map(
     (name) => `. '${libraryDir}/${name}.sh'\n`,
   );
   return runAsh(['-c', prelude + libraries.join('') + script], env);

@@ -271,7 +271,7 @@ initrd /ostree/openwrt-${bootcsum}/initramfs-6.6.1.img
     it('early boot on the sysroot is named by our entries, and the real tool reads and continues them', async () => {
       const sysroot = makeMine();
       const repo = join(mine, 'ostree/repo');
-      const early = ['prepare-root', 'boot.sh', 'switch.sh', 'choose.sh', 'populate.sh'].map(
+      const early = ['prepare-root', 'boot.sh', 'loaders.sh', 'switch.sh', 'choose.sh', 'populate.sh'].map(
         (name) => [`usr/lib/opkg-ostree/${name}`, '#\n'] as const,
       );
       const { 'usr/lib/modules/6.6.1/initramfs.img': _, ...plain } = vectorTree;

@@ -76,7 +76,7 @@ export class TestSysroot {
     )) {
       run('cp', ['-a', join(lib, name), join(this.path, 'lib/')]);
     }
-    for (const name of ['prepare-root', 'boot.sh', 'switch.sh', 'choose.sh', 'populate.sh']) {
+    for (const name of ['prepare-root', 'boot.sh', 'loaders.sh', 'switch.sh', 'choose.sh', 'populate.sh']) {
       cpSync(join(lib, 'opkg-ostree', name), join(this.path, 'ostree/opkg-ostree', name));
     }
   }
