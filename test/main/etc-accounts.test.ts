@@ -111,22 +111,27 @@ describe.skipIf(process.getuid?.() !== 0)('ids of accounts over layers and upgra
     mkdirSync(rootfs);
     execFileSync('tar', ['xzf', scene.releases[1].rootfs, '-C', rootfs]);
     appendFileSync(join(rootfs, 'etc/passwd'), 'fresh:x:908:908::/:/bin/false\n');
+    appendFileSync(join(rootfs, 'etc/group'), 'fresh:x:908:\n');
     const words = ['--repo', join(scene.sysroot, 'ostree/repo'), '--branch', scene.branch];
     const more = ['--kernel', scene.releases[1].kernel, '--target', 'x86-64'];
     await scene.cli.ok('compose', rootfs, ...words, ...more);
     const preview = await scene.cli.json<{ entries: { path: string; diff: string[] | null }[] }>(
       ...['etc', 'merge', '--preview'],
     );
-    const before = lines('etc/passwd');
-    const diff = preview.entries.find(({ path }) => path === '/etc/passwd')?.diff ?? [];
+    const files = ['passwd', 'group'];
+    const before = files.map((name) => lines(`etc/${name}`));
     await scene.cli.ok('upgrade');
     await next();
-    const after = lines('etc/passwd');
-    const changed = (sign: string) =>
-      diff.filter((text) => text.startsWith(sign)).map((text) => text.slice(1));
-    expect(changed('-')).toEqual(before.filter((text) => !after.includes(text)));
-    expect(changed('+')).toEqual(after.filter((text) => !before.includes(text)));
-    expect(changed('+')).toEqual([expect.stringMatching(/^fresh:/u)]);
+    for (const [index, name] of files.entries()) {
+      const diff = preview.entries.find(({ path }) => path === `/etc/${name}`)?.diff ?? [];
+      const changed = (sign: string) =>
+        diff.filter((text) => text.startsWith(sign)).map((text) => text.slice(1));
+      const after = lines(`etc/${name}`);
+      expect(changed('-')).toEqual(before[index]?.filter((text) => !after.includes(text)));
+      expect(changed('+')).toEqual(after.filter((text) => before[index]?.includes(text) !== true));
+      expect(changed('+')).toEqual([expect.stringMatching(/^fresh:/u)]);
+    }
+    expect(line('etc/group', 'more')).toHaveLength(1);
     expect(line('etc/passwd', 'shared')).toHaveLength(1);
   });
 
