@@ -4,15 +4,16 @@ _opkg_ostree() {
   for ((index = 1; index < COMP_CWORD; index++)); do
     word="${COMP_WORDS[index]}"
     case "$word" in -*) continue ;; esac
-    case "$path" in ''|override|etc|sysroot|image|repo|uci) path="${path:+$path }$word" ;; esac
+    case "$path" in ''|override|etc|sysroot|image|repo|self|uci) path="${path:+$path }$word" ;; esac
   done
   case "$path" in
-    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase opkg override swap why whence apply export undo etc health confirm jobs watch cancel doctor compose sysroot convert image repo rpc tui uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
+    '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase opkg override swap why whence apply export undo etc health confirm jobs watch cancel doctor compose sysroot convert image repo rpc tui self uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
     override) words="remove replace hold reset" ;;
     etc) words="diff merge conflicts accept keep reset log show revert" ;;
     sysroot) words="init" ;;
     image) words="build" ;;
     repo) words="ls cat log show diff refs rev-parse init commit checkout pull-local reset fsck prune config remote pull serve sign summary" ;;
+    self) words="upgrade" ;;
     uci) words="show export merge" ;;
     'status') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'deploy') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --karg --karg-none --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
@@ -90,6 +91,7 @@ _opkg_ostree() {
     'repo summary') words="--repo --update --view --sign --keys-file --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'rpc') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'tui') words="--ascii --plain --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'self upgrade') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'uci show') words="--config-dir --generated --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'uci export') words="--config-dir --names --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'uci merge') words="--package --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;

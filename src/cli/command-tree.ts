@@ -13,6 +13,7 @@ import { packageCommands } from './commands/packages.ts';
 import { provenanceCommands } from './commands/provenance.ts';
 import { repoCommands } from './commands/repo/index.ts';
 import { rpcCommands } from './commands/rpc.ts';
+import { selfCommands } from './commands/self.ts';
 import { tuiCommands } from './commands/tui.ts';
 import { uciCommands } from './commands/uci.ts';
 import { wishCommands } from './commands/wish.ts';
@@ -37,6 +38,7 @@ export function buildProgram(run: RunContext): Command {
   repoCommands(program, run);
   rpcCommands(program, run);
   tuiCommands(program, run);
+  selfCommands(program, run);
   uciCommands(program, run);
   return program;
 }

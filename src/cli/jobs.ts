@@ -21,6 +21,7 @@ const jobCommands: ReadonlySet<string> = new Set([
   'apply',
   'undo',
   'finalize',
+  'self upgrade',
   'override remove',
   'override replace',
   'override reset',

@@ -65,6 +65,7 @@ export {
 } from './opkg-change.ts';
 export { overrideHold, overrideRemove, overrideReplace, overrideReset } from './override.ts';
 export type { Plan } from './plan.ts';
+export { readSelf, upgradeSelf } from './self.ts';
 export type { Where } from './session.ts';
 export { readStatus } from './status.ts';
 export { swap } from './swap.ts';
