@@ -33,6 +33,8 @@ export interface ComposeRequest {
   /** A cpio, compressed or not; early boot becomes its `/init`. */
   readonly initramfs?: string | undefined;
   readonly kernelRelease?: string | undefined;
+  /** Unix seconds: when the root was built, where its files are no witness because it was run since. Absent: the newest file's. */
+  readonly timestamp?: number | undefined;
   readonly version?: string | undefined;
   /** The board family, kept in the commit as `opkgostree.target`. */
   readonly target?: string | undefined;
@@ -74,6 +76,7 @@ export async function composeRootfs(
     dtb: diskContent(request.dtb, 'dtb'),
     initramfs: initramfsContent(request),
     release: request.kernelRelease,
+    timestamp: request.timestamp,
     bootFiles: request.bootFiles,
     productVersion: request.productVersion,
     version: request.version,

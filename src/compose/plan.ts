@@ -22,6 +22,7 @@ export interface PlanRequest extends KernelRequest {
   /** Of the product: the version of the package that registers the boot files. */
   readonly productVersion: string;
   readonly version: string | undefined;
+  readonly timestamp: number | undefined;
   readonly squashOwner: boolean | undefined;
 }
 
@@ -31,7 +32,7 @@ export interface ComposePlan {
   readonly version: string | undefined;
   /** Undefined: the commit has no kernel and cannot be booted. */
   readonly kernelRelease: string | undefined;
-  /** Newest mtime of the input's regular files, at least 1; Unix seconds. */
+  /** Given, or the newest mtime of the input's regular files, at least 1; Unix seconds. */
   readonly timestamp: number;
   readonly warnings: readonly string[];
 }
@@ -49,7 +50,7 @@ export function planTree(scanned: ScannedRoot, request: PlanRequest): ComposePla
   if (owners.warning !== undefined) warnings.push(owners.warning);
   const status = databaseFile(scanned, 'status');
   const merged = mergeClashes(placement.placed, alternativePriorities(status));
-  const timestamp = newestFile([...merged.kept.values()]);
+  const timestamp = request.timestamp ?? newestFile([...merged.kept.values()]);
   const tree: Tree = new Map();
   for (const [path, item] of merged.kept) tree.set(path, nodeOf(item, owners.map));
   addLayout(tree);

@@ -120,6 +120,7 @@ const plainRequest: PlanRequest = {
   bootFiles,
   productVersion: '0.1.0',
   version: undefined,
+  timestamp: undefined,
   squashOwner: undefined,
 };
 

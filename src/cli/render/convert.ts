@@ -17,7 +17,7 @@ export function renderConversion(plan: ConversionDocument): string[] {
     `/etc: ${etc.files} files kept, ${etc.local} of them no package's, ${etc.changed.length} changed`,
     ...(unknown.length === 0
       ? []
-      : [`  as they are now also in the base, since the packaged version is not here: ${unknown.join(' ')}`]),
+      : [`  not in the base, since the packaged version is not here: ${unknown.join(' ')}`]),
     ...plan.state.map(
       ({ from, to, files, bytes }) => `${from} -> ${to}: ${files} files, ${formatBytes(bytes)}`,
     ),

@@ -37,7 +37,13 @@ import {
 import type { Environment } from '../environment.ts';
 import { noteSuccess, recordingFailure } from '../record.ts';
 import { carryEtc, carryState } from './carry.ts';
-import { type ConversionDocument, type ConversionPlan, planConversion, requireRoom } from './plan.ts';
+import {
+  type ConversionDocument,
+  type ConversionPlan,
+  isRequest,
+  planConversion,
+  requireRoom,
+} from './plan.ts';
 import { destinationOf } from './rules.ts';
 import { type StockSystem, type SystemRequest, withStockSystem } from './system.ts';
 
@@ -175,6 +181,7 @@ async function composeRunning(
           branch,
           kernel: system.kernel,
           kernelRelease: system.kernelRelease,
+          timestamp: plan.built,
           target: system.target.id,
           bootFiles: productFiles(),
           productVersion: productVersion(),
@@ -192,9 +199,9 @@ function isChange(error: unknown): boolean {
   return error instanceof Error && 'details' in error && JSON.stringify(error.details).includes('"changed"');
 }
 
-/** Added packages that a feed has are requests: the base has them now, and a later base that has not gets them layered. */
+/** Added packages that a feed may have are requests: the base has them now, and a later base that has not gets them layered. */
 function originOf(branch: RefName, { added }: ConversionPlan): Origin {
-  const names = added.filter(({ available }) => available === true).map(({ name }) => name);
+  const names = added.filter(({ available }) => isRequest(available)).map(({ name }) => name);
   return { ...newOrigin(branch), requested: names, inactive: names };
 }
 

@@ -11,7 +11,7 @@ import { lstatIfExists, readFile } from '../../sys/index.ts';
 /** A configuration file whose content is not its package's. */
 export interface ChangedConffile {
   readonly path: string;
-  /** `found`: the packaged version goes into the base. `unknown`: it is not on this system, the present one takes its place. */
+  /** `found`: the packaged version goes into the base. `unknown`: it is not on this system, the base has none. */
   readonly default: 'found' | 'unknown';
 }
 
@@ -19,12 +19,16 @@ export interface Defaults {
   readonly changed: readonly ChangedConffile[];
   /** What takes the place of the present content in the commit. */
   readonly content: ReadonlyMap<RelPath, Uint8Array>;
+  /** What the base goes without, since nothing on this system is the packaged version. Accounts stay: packages add to them. */
+  readonly edited: ReadonlySet<string>;
 }
 
 const maxBytes = 4 << 20;
 /** Where a packaged version may lie: opkg's own copy beside an edited file, and the image below an overlay. */
 const copies = [(path: string) => `${path}-opkg`, (path: string) => `rom/${path}`];
 const shadow = toRelPath('etc/shadow');
+const accounts: ReadonlySet<string> = new Set(['etc/passwd', 'etc/group', 'etc/shadow']);
+const maxAccounts = 500;
 
 /** Looks for the defaults of all changed files below `root`. A file with passwords never enters the commit as it is. */
 export function findDefaults(root: string, installed: readonly InstalledPackage[]): Defaults {
@@ -43,14 +47,23 @@ export function findDefaults(root: string, installed: readonly InstalledPackage[
   const passwords = readSmall(join(root, shadow));
   if (passwords !== undefined && !content.has(shadow)) content.set(shadow, withoutPasswords(passwords));
   changed.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { changed, content };
+  const unknown = changed.filter((entry) => entry.default === 'unknown').map(({ path }) => path.slice(1));
+  return { changed, content, edited: new Set(unknown.filter((path) => !accounts.has(path))) };
 }
 
 function candidates(root: string, path: string, present: Uint8Array): Uint8Array[] {
   const found = copies
     .map((copy) => readSmall(join(root, copy(path))))
     .filter((bytes) => bytes !== undefined);
-  return path === shadow ? [...found, pristineShadow(present), withoutPasswords(present)] : found;
+  if (!accounts.has(path)) return found;
+  const whole = path === shadow ? [present, pristineShadow(present), withoutPasswords(present)] : [present];
+  return [...found, ...whole.flatMap((bytes) => [bytes, ...beginnings(bytes)])];
+}
+
+/** Accounts are appended: the packaged file may be the first lines. */
+function beginnings(bytes: Uint8Array): Uint8Array[] {
+  const lines = textOf(bytes).split('\n').slice(0, maxAccounts);
+  return lines.map((_, index) => utf8(`${lines.slice(0, index + 1).join('\n')}\n`));
 }
 
 /** The shadow file of OpenWrt's base-files before `passwd` was run: root without a password, changed on day 0. */

@@ -24,12 +24,14 @@ export interface StockPackages {
   readonly added: readonly AddedPackage[];
   /** Every path that a package lists, without its leading slash; undefined without a database. */
   readonly owned: ReadonlySet<string> | undefined;
+  /** When the image was built, in Unix seconds; undefined where no package says. */
+  readonly built: number | undefined;
 }
 
 /** Reads the database below `root`. `lists` are folders with the feeds' lists as `opkg update` left them. */
 export function readStockPackages(root: string, lists: readonly string[]): StockPackages {
   const folder = databases.map((name) => join(root, name)).find((path) => isSmallFile(join(path, 'status')));
-  if (folder === undefined) return { installed: [], added: [], owned: undefined };
+  if (folder === undefined) return { installed: [], added: [], owned: undefined, built: undefined };
   const installed = parseStatus(textOf(readFile(join(folder, 'status')))).filter(isPresent);
   const owned = new Set<string>();
   for (const name of readdirIfExists(join(folder, 'info'))) {
@@ -41,23 +43,28 @@ export function readStockPackages(root: string, lists: readonly string[]): Stock
     for (const { path } of conffiles) owned.add(path.replace(/^\/+/u, ''));
   }
   const feeds = readFeedNames(lists);
-  const added = addedSince(installed).map(({ name, version }) => ({
+  const built = imageTime(installed);
+  const added = addedSince(installed, built).map(({ name, version }) => ({
     name,
     version,
     available: feeds?.has(name),
   }));
-  return { installed, added, owned };
+  return { installed, added, owned, built };
+}
+
+/** An image gives all its packages one time, that of its sources. */
+function imageTime(installed: readonly InstalledPackage[]): number | undefined {
+  const base = installed.find(({ name }) => name === 'base-files') ?? oldest(installed);
+  return base === undefined || base.installedTime <= 0 ? undefined : base.installedTime;
 }
 
 /**
- * The packages that were installed by hand after the image was built. An image gives all its packages one time, that of its
- * sources; `user` alone says nothing, since the image's own packages carry it too.
+ * The packages that were installed by hand after the image was built; `user` alone says nothing, since the image's own packages
+ * carry it too.
  */
-function addedSince(installed: readonly InstalledPackage[]): InstalledPackage[] {
-  const base = installed.find(({ name }) => name === 'base-files') ?? oldest(installed);
-  const built = base?.installedTime ?? 0;
+function addedSince(installed: readonly InstalledPackage[], built: number | undefined): InstalledPackage[] {
   return installed
-    .filter((entry) => entry.flags.includes('user') && built > 0 && entry.installedTime > built)
+    .filter((entry) => entry.flags.includes('user') && built !== undefined && entry.installedTime > built)
     .filter(({ name }) => !ownPackages.has(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -63,6 +63,8 @@ export interface ConversionPlan {
   readonly rules: TakeRules;
   readonly content: ReturnType<typeof findDefaults>['content'];
   readonly added: readonly AddedPackage[];
+  /** When the image was built: the base is as old as that, so that the next release is newer. */
+  readonly built: number | undefined;
 }
 
 /** What must stay free: the repository's own minimum, and room for the first package. */
@@ -80,8 +82,8 @@ export function planConversion(system: StockSystem, branch: string, ctx: Operati
   const lists = [join(system.root, 'usr/lib/opkg/lists'), ...(system.live ? ['/var/opkg-lists'] : [])];
   requireOneKernel(system);
   const packages = readStockPackages(system.root, lists);
-  const rules: TakeRules = { owned: packages.owned };
   const defaults = findDefaults(system.root, packages.installed);
+  const rules: TakeRules = { owned: packages.owned, edited: defaults.edited };
   const measured = measureRoot(system.root, rules, ctx);
   const kernelBytes = stat(system.kernel).size;
   const space = {
@@ -110,7 +112,7 @@ export function planConversion(system: StockSystem, branch: string, ctx: Operati
       added: packages.added.map(({ name, version, available }) => ({
         name,
         version,
-        requested: available === true,
+        requested: isRequest(available),
       })),
     },
     etc: { files: measured.etc.files, local: measured.etc.local, changed: defaults.changed },
@@ -130,7 +132,7 @@ export function planConversion(system: StockSystem, branch: string, ctx: Operati
     steps: stepsOf(system, branch),
     notes: [...system.notes, ...notesOf(system, measured, packages.owned, packages.added)],
   };
-  return { document, rules, content: defaults.content, added: packages.added };
+  return { document, rules, content: defaults.content, added: packages.added, built: packages.built };
 }
 
 /** NO_SPACE with the figures where the disk cannot hold both systems, BOOT_SPACE where the boot partition is full. */
@@ -155,6 +157,11 @@ export function requireRoom({ document }: ConversionPlan): void {
       details: { needed, free, missing, space },
     },
   );
+}
+
+/** Whether an added package becomes a request. One that no feed has would stop every upgrade. */
+export function isRequest(available: boolean | undefined): boolean {
+  return available !== false;
 }
 
 function mib(bytes: number): string {
@@ -192,9 +199,13 @@ function notesOf(
     ...(unknown.length === 0
       ? []
       : [
-          `no list of a feed is there, so these added packages become plain parts of the base: ${unknown.join(' ')} ('opkg update' first makes them requests)`,
+          `no list of a feed is there, so the next upgrade shows whether a feed has these added packages: ${unknown.join(' ')} ('opkg update' first tells now)`,
         ]),
-    ...(gone.length === 0 ? [] : [`in no feed, hence plain parts of the base: ${gone.join(' ')}`]),
+    ...(gone.length === 0
+      ? []
+      : [
+          `in no feed, hence plain parts of the base, which a later base need not have: ${gone.join(' ')} (install their files again after an upgrade)`,
+        ]),
     ...(odd.length === 0 ? [] : [`becomes a read-only part of the base: ${odd.join(' ')}`]),
     ...(left.length === 0 ? [] : [`stays in the old system only: ${left.join(' ')}`]),
     ...(lstatIfExists(join(root, 'etc/config/fstab')) === undefined

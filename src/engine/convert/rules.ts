@@ -26,13 +26,16 @@ export function isCarriedVar(path: string): boolean {
 export interface TakeRules {
   /** Paths that packages own; undefined where the system has no package database, so that nothing can be told. */
   readonly owned: ReadonlySet<string> | undefined;
+  /** Changed files whose packaged version is not known. In the base, they would be no edits, and the next upgrade would replace them. */
+  readonly edited: ReadonlySet<string>;
 }
 
 /** Where a path of the running root goes: the commit, /var, only the deployment's /etc, or nowhere. */
 export type Destination = 'commit' | 'state' | 'etc' | 'left';
 
 /** The destination of a path; of a directory it tells whether what is below can be in the commit. */
-export function destinationOf(path: RelPath, stats: Stats, { owned }: TakeRules): Destination {
+export function destinationOf(path: RelPath, stats: Stats, rules: TakeRules): Destination {
+  const { owned, edited } = rules;
   const slash = path.indexOf('/');
   const top = slash < 0 ? path : path.slice(0, slash);
   if (slash < 0) return destinationOfTop(top, stats, owned);
@@ -43,6 +46,7 @@ export function destinationOf(path: RelPath, stats: Stats, { owned }: TakeRules)
   }
   if (top === 'boot' || path.startsWith('usr/lib/opkg/lists/')) return 'left';
   if (isSpecial(stats)) return 'left';
+  if (edited.has(path)) return 'etc';
   if (top === 'etc' && !stats.isDirectory() && owned !== undefined && !owned.has(path)) {
     // Which services start is made when the image is built: no package lists these links.
     return path.startsWith('etc/rc.d/') ? 'commit' : 'etc';
