@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { limitOf, runsOf } from '../support/soak.ts';
 import { ensureBundle, newFolder, removeFolder } from '../support/world/index.ts';
@@ -12,6 +13,7 @@ const kept = process.env['POWER_CUTS_FOLDER'];
 const board = boards.find(({ firmware }) => firmware === 'bios');
 const obstacle = board === undefined ? 'no such board' : boardObstacle(board);
 const workers = ['a', 'b'];
+const verdicts = fileURLToPath(new URL('../../.cache/e2e/power-cuts.txt', import.meta.url));
 
 describe.skipIf(obstacle !== undefined)(`power cuts${obstacle ? ` (skipped: ${obstacle})` : ''}`, () => {
   let router: Router | undefined;
@@ -40,10 +42,11 @@ describe.skipIf(obstacle !== undefined)(`power cuts${obstacle ? ` (skipped: ${ob
           for (const cut of planned.filter((_, index) => index % workers.length === worker)) {
             try {
               const state = await survive(made, replayer.disk(cut), cut, `power-cut-${cut.at}`);
-              process.stdout.write(`${cut.title}: ${state}\n`);
+              appendFileSync(verdicts, `${cut.title}: ${state}\n`);
               const { operation } = cut.stretch;
               seen.set(operation, (seen.get(operation) ?? new Set()).add(state));
             } catch (error) {
+              appendFileSync(verdicts, `${cut.title}: FAULT ${String(error)}\n`);
               faults.push(new Error(cut.title, { cause: error }));
             }
           }

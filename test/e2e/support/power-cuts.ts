@@ -205,8 +205,9 @@ export class Replayer {
 
   constructor(recording: Recording, name: string) {
     this.#log = recording.open();
-    this.#flushed = `${recording.before}.${name}`;
-    this.#disk = `${recording.before}.${name}.cut`;
+    // Parts of a soak may share the record.
+    this.#flushed = `${recording.before}.${process.pid}-${name}`;
+    this.#disk = `${this.#flushed}.cut`;
     run('cp', ['--sparse=always', recording.before, this.#flushed]);
   }
 
