@@ -198,6 +198,15 @@ describe.skipIf(busybox === undefined)(
       expect(awk(two('1', '2'), two('3', '4'), two('1', '5'))).toMatchObject({ status: 1, stderr: '' });
     });
 
+    it('leaves to people: what may be one section, with a name and without', () => {
+      const rule = (head: string) => bytesOf(`config zone 'z'\n\nconfig ${head}\n\toption name 'a'\n`);
+      const zone = bytesOf("config zone 'z'\n");
+      expect(awk(zone, rule('rule'), rule("rule 'r'"))).toMatchObject({ status: 1, stderr: '' });
+      expect(awk(rule('rule'), rule("rule 'r'"), zone)).toMatchObject({ status: 1, stderr: '' });
+      const single = (value: string) => bytesOf(`config zone 'z'\n\nconfig defaults\n\toption ${value} 1\n`);
+      expect(awk(zone, single('a'), single('b'))).toMatchObject({ status: 1, stderr: '' });
+    });
+
     it.each([
       ['a line that joins the next one', "config a 'b'\n\toption c 1\\\n2\n"],
       ['a string over lines', "config a 'b'\n\toption c '1\n2'\n"],

@@ -9,6 +9,8 @@ BEGIN {
 	# Of src/uci/natural-keys.ts: what tells anonymous sections of a type apart.
 	split("firewall rule firewall redirect firewall nat firewall zone firewall ipset dhcp domain network device network switch", list, " ")
 	for (i = 1; i in list; i += 2) keys[list[i], list[i + 1]] = "name"
+	split("firewall defaults dhcp dnsmasq network globals system system dropbear dropbear uhttpd uhttpd uhttpd cert rpcd rpcd", list, " ")
+	for (i = 1; i in list; i += 2) single[list[i], list[i + 1]] = 1
 	keys["firewall", "forwarding"] = "src dest"; keys["firewall", "include"] = "path"
 	keys["dhcp", "dnsmasq"] = "instance"; keys["dhcp", "host"] = "mac"; keys["dhcp", "dhcp"] = "interface"
 	keys["dhcp", "cname"] = "cname"; keys["dhcp", "mxhost"] = "domain relay"; keys["dhcp", "srvhost"] = "srv target"
@@ -152,6 +154,20 @@ function align(a, b, other,    i, j, left, right, most, kind, n, m) {
 	}
 }
 
+# Sections that have no partner yet and might be one all the same: that got or lost a name, or stand once in a file.
+function unsure(a, b, other,    i, j, named_too, one) {
+	for (i = 1; i <= sections[a]; i++) {
+		if ((a, i, b) in partner || (other && (a, i, other) in partner)) continue
+		for (j = 1; j <= sections[b]; j++) {
+			if (type[a, i] != type[b, j] || (b, j, a) in partner || (other && (b, j, other) in partner)) continue
+			named_too = (title[a, i] != "") + (title[b, j] != "")
+			one = (package, type[a, i]) in single
+			if (named_too == 1 && (!other || one || content(a, i) == content(b, j) || (key(a, i) != "" && key(a, i) == key(b, j)))) doubt()
+			if (named_too == 0 && other && one) doubt()
+		}
+	}
+}
+
 function alone(s, kind, to, other,    k, count) {
 	for (k = 1; k <= sections[s]; k++) if (type[s, k] == kind && isFree(s, k, to, other)) count++
 	return count
@@ -173,6 +189,7 @@ function match_sides(a, b, other,    i, name) {
 	}
 	pairBy(a, b, other, 0); pairBy(a, b, other, 1)
 	align(a, b, other)
+	unsure(a, b, other)
 }
 
 # Value of an option: empty where there is none.
@@ -255,6 +272,7 @@ END {
 	for (s in named) { split(s, place, SUBSEP); if (place[1] == 2 && !((2, named[s], 1) in partner) && (3, place[2]) in named) added[place[2]] = 1 }
 	for (s in added) { if (type[2, named[2, s]] != type[3, named[3, s]]) exit 1; pair(2, named[2, s], 3, named[3, s]) }
 	pairBy(2, 3, 1, 0); pairBy(2, 3, 1, 1)
+	unsure(2, 3, 1)
 	merge_sections()
 	if (doubtful) exit 1
 	for (s = 0; s <= sections[2]; s++) { out_section(s); out_added(followers[s]) }
