@@ -34,7 +34,8 @@ async function commandTree() {
 function leaves(command, prefix = []) {
   return command.commands.flatMap((child) => {
     const path = [...prefix, child.name()];
-    return child.commands.length > 0 ? leaves(child, path) : [{ path, command: child }];
+    const own = child._actionHandler === null ? [] : [{ path, command: child }];
+    return [...own, ...leaves(child, path)];
   });
 }
 
@@ -101,30 +102,50 @@ const packageKinds = {
   why: ' --installed',
 };
 
-function bash(program) {
+/** What may follow each command, for every shell: the words, and the options with which `list --names` finds packages. */
+function table(program) {
   const groups = program.commands.filter((command) => command.commands.length > 0);
-  const cases = [
-    ...groups.map(
-      (group) => `    ${group.name()}) words="${group.commands.map((child) => child.name()).join(' ')}" ;;`,
-    ),
-    ...leaves(program).map(({ path, command }) => {
-      const words = command.options.map((entry) => entry.long).filter(Boolean);
-      const kind = packageKinds[path.join(' ')];
-      const names = kind === undefined ? '' : ` $(opkg-ostree list --names${kind} "$cur*" 2>/dev/null)`;
-      return `    '${path.join(' ')}') words="${words.join(' ')}${names}" ;;`;
-    }),
-  ];
+  const longs = (command) => command.options.map((entry) => entry.long).filter(Boolean);
+  const names = (command) => command.commands.map((child) => child.name());
+  return {
+    groups: groups.map((group) => group.name()),
+    rows: [
+      { path: '', words: [...names(program), ...longs(program)] },
+      ...groups.map((group) => ({ path: group.name(), words: [...names(group), ...longs(group)] })),
+      ...leaves(program)
+        .filter(({ command }) => command.commands.length === 0)
+        .map(({ path, command }) => ({
+          path: path.join(' '),
+          words: longs(command),
+          packages: packageKinds[path.join(' ')],
+        })),
+    ],
+  };
+}
+
+/** The `case` branches that set `words` for a path; `$cur` is what has been typed of the next word. */
+function branches(rows) {
+  return rows
+    .map(({ path, words, packages }) => {
+      const names =
+        packages === undefined ? '' : ` $(opkg-ostree list --names${packages} "$cur*" 2>/dev/null)`;
+      return `    '${path}') words="${words.join(' ')}${names}" ;;`;
+    })
+    .join('\n');
+}
+
+function bash(program) {
+  const { groups, rows } = table(program);
   return `# bash completion for opkg-ostree; made by tools/manual.mjs
 _opkg_ostree() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" path="" word words index
   for ((index = 1; index < COMP_CWORD; index++)); do
     word="\${COMP_WORDS[index]}"
     case "$word" in -*) continue ;; esac
-    case "$path" in ''|${groups.map((group) => group.name()).join('|')}) path="\${path:+$path }$word" ;; esac
+    case "$path" in ''|${groups.join('|')}) path="\${path:+$path }$word" ;; esac
   done
   case "$path" in
-    '') words="${program.commands.map((command) => command.name()).join(' ')} ${program.options.map((entry) => entry.long).join(' ')}" ;;
-${cases.join('\n')}
+${branches(rows)}
     *) words="" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
@@ -134,10 +155,58 @@ complete -F _opkg_ostree opkg-ostree
 `;
 }
 
+function zsh(program) {
+  const { groups, rows } = table(program);
+  return `#compdef opkg-ostree
+# zsh completion for opkg-ostree; made by tools/manual.mjs
+_opkg_ostree() {
+  local cur="\${words[CURRENT]}" at="" word words_
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    case "$word" in -*) continue ;; esac
+    case "$at" in ''|${groups.join('|')}) at="\${at:+$at }$word" ;; esac
+  done
+  case "$at" in
+${branches(rows).replaceAll(') words="', ') words_="')}
+    *) words_="" ;;
+  esac
+  compadd -- \${=words_} || _files
+}
+_opkg_ostree "$@"
+`;
+}
+
+function ash(program) {
+  const { groups, rows } = table(program);
+  return `# Made by tools/manual.mjs. BusyBox ash completes names of files and commands, and cannot be taught more: what could come
+# next is printed instead. 'opkg_ostree_words install tcp' prints the packages that begin so, 'opkg_ostree_words ""' the commands.
+opkg_ostree_words() {
+  local cur= path= word words
+  for word in "$@"; do
+    if [ -n "$cur" ]; then
+      case "$cur" in
+      -*) ;;
+      *) case "$path" in ''|${groups.join('|')}) path="\${path:+$path }$cur" ;; esac ;;
+      esac
+    fi
+    cur=$word
+  done
+  case "$path" in
+${branches(rows)}
+    *) words="" ;;
+  esac
+  for word in $words; do
+    case "$word" in "$cur"*) echo "$word" ;; esac
+  done
+}
+`;
+}
+
 const program = await commandTree();
 const outputs = {
   'docs/man/opkg-ostree.1': manual(program),
   'docs/completions/opkg-ostree.bash': bash(program),
+  'docs/completions/opkg-ostree.zsh': zsh(program),
+  'docs/completions/opkg-ostree.ash': ash(program),
 };
 let stale = false;
 for (const [path, text] of Object.entries(outputs)) {

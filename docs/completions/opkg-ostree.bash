@@ -8,13 +8,13 @@ _opkg_ostree() {
   done
   case "$path" in
     '') words="status deploy rollback set-default finalize pin unpin undeploy cleanup kargs diff history update search list info files install remove upgrade rebase opkg override swap why whence apply export undo etc health confirm jobs watch cancel doctor compose sysroot convert image repo rpc tui self uci --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress --version" ;;
-    override) words="remove replace hold reset" ;;
-    etc) words="diff merge conflicts accept keep reset log show revert" ;;
-    sysroot) words="init" ;;
-    image) words="build" ;;
-    repo) words="ls cat log show diff refs rev-parse init commit checkout pull-local reset fsck prune config remote pull serve sign summary" ;;
-    self) words="upgrade" ;;
-    uci) words="show export merge" ;;
+    'override') words="remove replace hold reset" ;;
+    'etc') words="diff merge conflicts accept keep reset log show revert" ;;
+    'sysroot') words="init" ;;
+    'image') words="build" ;;
+    'repo') words="ls cat log show diff refs rev-parse init commit checkout pull-local reset fsck prune config remote pull serve sign summary" ;;
+    'self') words="upgrade --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
+    'uci') words="show export merge" ;;
     'status') words="--sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'deploy') words="--dry-run --expect-plan --confirm-timeout --cache-only --download-only --lock-finalization --reboot --karg --karg-none --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;
     'rollback') words="--keep-etc --reboot --background --sysroot --stateroot --json --quiet --verbose --debug --no-color --progress" ;;

@@ -148,10 +148,11 @@ async function useOurFeeds(scene: Scene, server: FeedServer): Promise<void> {
   await scene.cli.ok('update');
 }
 
-describe.each([
-  ['the fixture', undefined],
-  ...(realRoot === undefined ? [] : [['OPENWRT_ROOTFS', realRoot] as const]),
-])('layered on %s', (_name, root) => {
+const roots: { readonly name: string; readonly root: string | undefined }[] = [
+  { name: 'the fixture', root: undefined },
+  ...(realRoot === undefined ? [] : [{ name: 'OPENWRT_ROOTFS', root: realRoot }]),
+];
+describe.each(roots)('layered on $name', ({ root }) => {
   let scene: Scene;
   let server: FeedServer;
   beforeAll(async () => {

@@ -16,6 +16,8 @@ const built = {
   'opkg-ostree': {
     'usr/share/man/man1/opkg-ostree.1': 'docs/man/opkg-ostree.1',
     'usr/share/bash-completion/completions/opkg-ostree': 'docs/completions/opkg-ostree.bash',
+    'usr/share/zsh/site-functions/_opkg-ostree': 'docs/completions/opkg-ostree.zsh',
+    'etc/profile.d/opkg-ostree.sh': 'docs/completions/opkg-ostree.ash',
   },
 };
 
