@@ -22,7 +22,7 @@ import type { composeRoot } from './compose.ts';
 import type { Environment } from './environment.ts';
 import { readTreeState } from './installed.ts';
 import { newestCommit } from './remote.ts';
-import { openSession, requireDeployment, type Session, type Where } from './session.ts';
+import { openSession, requireDeployment, type Session, type Where, withSession } from './session.ts';
 import { needsFeeds } from './wish.ts';
 
 export interface UpgradeRequest extends ChangeOptions {
@@ -69,12 +69,16 @@ export interface RebaseRequest extends ChangeOptions {
 export async function rebase(env: Environment, where: Where, request: RebaseRequest): Promise<ChangeResult> {
   const imports = isRootfs(where, request.target);
   const branch = branchName(imports ? rootfsBranch(request.target) : request.target);
-  return change(env, where, request, async (session) => {
+  let imported: { readonly before: Checksum | undefined } | undefined;
+  const changed = change(env, where, request, async (session) => {
     const { repo } = session.sysroot;
     const deployment = requireDeployment(session);
     const carried = carryOrigin(deployment.origin);
     const before = imports ? repo.readRef(branch) : undefined;
-    if (imports) await importRoot(env, session, request, branch);
+    if (imports) {
+      imported = { before };
+      await importRoot(env, session, request, branch);
+    }
     const origin = { ...carried, refspec: branch };
     const base = await newestCommit(session, branch, env);
     // A plan leaves no branch behind: what was composed for it goes with the next cleanup.
@@ -84,6 +88,26 @@ export async function rebase(env: Environment, where: Where, request: RebaseRequ
     const { keepNames } = request;
     return aimAt(session, { origin, base, keepNames, ...feedsFor(origin, request) }, env);
   });
+  try {
+    return await changed;
+  } catch (error) {
+    if (imported !== undefined) await forgetImport(env, where, branch, imported.before);
+    throw error;
+  }
+}
+
+/** The branch as it was before an import that came to nothing: the next upgrade must not follow it there. */
+async function forgetImport(
+  env: Environment,
+  where: Where,
+  branch: RefName,
+  before: Checksum | undefined,
+): Promise<void> {
+  // An interrupt that ended the change must not end its tidying up.
+  const calm = { ...env, signal: new AbortController().signal };
+  await withSession(calm, where, ({ sysroot }) =>
+    sysroot.repo.withTransaction((txn) => txn.setRef(branch, before)),
+  );
 }
 
 const rootfsPrefix = 'rootfs/';

@@ -100,6 +100,15 @@ describe.skipIf(process.getuid?.() !== 0)('manners of the commands', () => {
     expect(first?.packages).toContain('less');
   });
 
+  it('a root that is refused for its age leaves no branch', async () => {
+    const older = scene.releases[0];
+    const refs = () => scene.cli.ok('repo', 'refs', '--repo', `${scene.sysroot}/ostree/repo`);
+    const before = await refs();
+    const ended = await scene.cli.run('rebase', older.rootfs, '--kernel', older.kernel, '--json');
+    expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: 'DOWNGRADE_REFUSED' } });
+    expect(await refs()).toBe(before);
+  });
+
   it('a root that holds the sysroot is refused before anything is composed', async () => {
     for (const path of ['/', scene.folder]) {
       const ended = await scene.cli.run('rebase', path);
