@@ -159,6 +159,46 @@ describe.skipIf(!isRoot)('a conversion (skipped without root)', () => {
     expect(readFileSync(join(sysroot.varPath('openwrt'), 'roothome/notes'), 'utf8')).toBe('mine\n');
   });
 
+  it.each(['finish', 'copy', 'stub', 'menu', 'history'] as const)(
+    'for a GRUB that reads FAT only, cut before %s, leaves the old system too',
+    async (cut) => {
+      const stock = makeStock();
+      mkdirSync(join(stock.boot, 'efi/boot'), { recursive: true });
+      writeFileSync(join(stock.boot, 'efi/boot/bootx64.efi'), 'no such module');
+      expect(await convertPlan(env, stock)).toMatchObject({ target: 'generic-grub-esp' });
+      const onStep = (step: ConvertStep) => {
+        if (step === cut) throw new Error('power cut');
+      };
+      await expect(convertApply(env, { ...stock, onStep })).rejects.toThrow('power cut');
+      const converted = join(stock.boot, 'ostree/converted.cfg');
+      expect(existsSync(converted)).toBe(cut === 'history');
+      expect(readFileSync(join(stock.boot, 'boot/grub/grub.cfg'), 'utf8').endsWith(menu)).toBe(true);
+      await convertApply(env, stock);
+      expect(readFileSync(converted, 'utf8')).toContain('source /ostree/grub.cfg\n');
+      const entries = readFileSync(join(stock.boot, 'ostree/grub.cfg'), 'utf8');
+      const kernel = /linux (\/boot\/[0-9a-f]{8}\/vmlinuz) /u.exec(entries)?.[1] ?? 'none';
+      expect(readFileSync(join(stock.boot, kernel), 'utf8')).toBe('kernel\n');
+      expect(readdirSync(join(stock.root, 'boot/firmware'))).toEqual([]);
+      const history = readFileSync(
+        join(stock.root, 'ostree/deploy/openwrt/var/lib/opkg-ostree/history'),
+        'utf8',
+      );
+      expect(history).toContain('power cut');
+    },
+  );
+
+  it('refuses a kernel that is not that of the modules', async () => {
+    const stock = makeStock();
+    writeFileSync(join(stock.boot, 'boot/vmlinuz'), 'Linux version %s\0Linux version 6.6.93 (builder@host)');
+    await expect(convertApply(env, stock)).rejects.toMatchObject({
+      code: 'CONVERT_UNSUPPORTED',
+      message: 'the kernel is 6.6.93, but /lib/modules has 6.6.86 only',
+    });
+    expect(existsSync(join(stock.root, 'ostree'))).toBe(false);
+    writeFileSync(join(stock.boot, 'boot/vmlinuz'), 'Linux version 6.6.86 (builder@host)');
+    await convertPlan(env, stock);
+  });
+
   it('tells defaults, edits, requests and what stays behind apart', async () => {
     const stock = makeStock();
     const plan = await convertPlan(env, stock);

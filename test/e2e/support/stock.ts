@@ -13,7 +13,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { patchBootImage, patchCoreImage } from '../../../src/image/grub-bios.ts';
 import { repoRoot } from '../../support/world/repo-root.ts';
 import { run } from './disk.ts';
@@ -55,17 +55,30 @@ menuentry "OpenWrt (failsafe)" {
 }
 `;
 
+export interface StockOptions {
+  /** The kernel's image, `vmlinuz-<release>`. */
+  readonly kernel: string;
+  /** For a machine of another kind: its static busybox and what its release file says. Node and the tool stay out. */
+  readonly other?: { readonly busybox: string; readonly target: string };
+  /** Kernel modules. */
+  readonly modules?: readonly string[];
+}
+
 /** Writes the root of a stock system. */
-export function writeStockRoot(dir: string): void {
-  const busybox = staticBusybox() ?? '';
-  for (const name of 'bin sbin lib lib/modules/fixture lib/preinit etc/config etc/init.d etc/opkg-ostree/checks.d/required usr/bin usr/lib/opkg/info usr/lib/opkg-ostree root opt boot dev proc sys tmp mnt overlay rom'.split(
+export function writeStockRoot(dir: string, { kernel, other, modules: extra = [] }: StockOptions): void {
+  const busybox = other?.busybox ?? staticBusybox() ?? '';
+  const release = `lib/modules/${basename(kernel).replace(/^vmlinuz-/u, '')}`;
+  for (const name of 'bin sbin lib lib/preinit etc/config etc/init.d etc/opkg-ostree/checks.d/required usr/bin usr/lib/opkg/info usr/lib/opkg-ostree root opt boot dev proc sys tmp mnt overlay rom'.split(
     ' ',
   ))
     mkdirSync(join(dir, name), { recursive: true });
   symlinkSync('tmp', join(dir, 'var'));
   symlinkSync('lib', join(dir, 'lib64'));
   cpSync(busybox, join(dir, 'bin/busybox'));
-  for (const applet of spawnSync(busybox, ['--list'], { encoding: 'utf8' }).stdout.trim().split('\n')) {
+  // Those of this machine's busybox, which can be run here.
+  for (const applet of spawnSync(staticBusybox() ?? '', ['--list'], { encoding: 'utf8' })
+    .stdout.trim()
+    .split('\n')) {
     if (!['busybox', 'init', 'reboot'].includes(applet)) symlinkSync('busybox', join(dir, 'bin', applet));
   }
   for (const [path, text] of Object.entries(files)) {
@@ -75,6 +88,16 @@ export function writeStockRoot(dir: string): void {
   }
   cpSync(join(repoRoot, 'test/e2e/fixture/stock-init.sh'), join(dir, 'sbin/init'));
   chmodSync(join(dir, 'sbin/init'), 0o755);
+  mkdirSync(join(dir, release), { recursive: true });
+  writeFileSync(join(dir, release, 'fixture.ko'), 'a module\n');
+  for (const path of extra) cpSync(path, join(dir, release, basename(path)));
+  if (other !== undefined) {
+    writeFileSync(
+      join(dir, 'etc/openwrt_release'),
+      `DISTRIB_ID='OpenWrt'\nDISTRIB_RELEASE='24.10.1'\nDISTRIB_TARGET='${other.target}'\n`,
+    );
+    return;
+  }
   const bin = join(dir, 'usr/bin');
   const lib = join(dir, 'lib');
   installProgram(process.execPath, bin, lib);
@@ -96,7 +119,6 @@ const files: Readonly<Record<string, string>> = {
   // Required, so that it decides: what the test writes makes it fail.
   'etc/opkg-ostree/checks.d/required/whole': '#!/bin/sh\n[ ! -e /etc/broken ]\n',
   'usr/bin/hello': '#!/bin/sh\necho hello from an added package\n',
-  'lib/modules/fixture/fixture.ko': 'a module\n',
   'lib/preinit/80_mount_root': '# base-files\n',
   'lib/preinit/79_move_config': '# mounts over /boot\n',
   'usr/lib/os-release': 'ID="openwrt"\nPRETTY_NAME="OpenWrt 24.10.1"\nVERSION_ID="24.10.1"\n',
