@@ -51,6 +51,7 @@ export class Router {
   readonly #uci: Record<string, Record<string, Record<string, unknown>>>;
   #bootId = randomUUID();
   #down = false;
+  #asked: () => void = () => undefined;
 
   private constructor(scene: Scene, command: string) {
     this.#scene = scene;
@@ -98,12 +99,14 @@ export class Router {
     return this.#uci['opkg-ostree'] ?? {};
   }
 
-  /** What a real restart does: nobody answers for a while, then another start of the machine does. */
-  async restart(until: () => Promise<void>): Promise<void> {
+  /** What a real restart does: nobody answers until somebody has asked, then another start of the machine does. */
+  async restart(): Promise<void> {
     this.#down = true;
     this.#server.closeAllConnections();
-    await until();
     const [next] = await this.#scene.deployments();
+    await new Promise<void>((resolve) => {
+      this.#asked = resolve;
+    });
     if (this.comesUp === 'next') this.booted = next?.id ?? null;
     this.#bootId = randomUUID();
     this.#down = false;
@@ -112,6 +115,7 @@ export class Router {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#down) {
       request.socket.destroy();
+      this.#asked();
       return;
     }
     const url = new URL(request.url ?? '/', 'http://router');

@@ -31,17 +31,18 @@ function recall() {
 	}
 }
 
-/** Asks again and again; the page is loaded anew when somebody answers, through the login if need be. */
-function wait() {
+/** Asks until another start of the machine answers; the page is loaded anew then, through the login if need be. @param {any} boot */
+function wait(boot) {
 	poll.stop();
 	ui.showModal([_('Restarting…')], [
 		E('p', { class: 'spinning', role: 'status', 'aria-live': 'polite' }, [_('The router is restarting. This page comes back by itself.')]),
 		E('p', {}, [_('If the new deployment does not start, the router goes back to the old one on its own; that takes some minutes more.')]),
 	]);
-	const protocol = window.location.protocol === 'https:' ? 'https' : 'http';
-	const ask = () => ui.pingDevice(protocol, window.location.host).then(
-		() => window.location.reload(),
-		() => window.setTimeout(ask, pause),
+	const later = () => window.setTimeout(ask, Number(L.env.opkg_ostree_pause || pause));
+	const ask = () => api.call('status').then(
+		(/** @type {any} */ status) => status['boot-id'] === boot ? later() : window.location.reload(),
+		// Sessions end with the machine: whoever denies this one has started since. Anything else is silence.
+		(/** @type {any} */ error) => error && error.name === 'SessionError' ? window.location.reload() : later(),
 	);
 	window.setTimeout(ask, Number(L.env.opkg_ostree_pause || firstPause));
 }
@@ -57,7 +58,7 @@ return baseclass.extend({
 			E('p', {}, [_('Connections through the router are interrupted meanwhile.')]),
 		], _('Restart'), () => api.call('reboot', { expect_serial: status.serial }).then((/** @type {any} */ reply) => {
 			remember({ next: reply.next, boot: status['boot-id'], at: Date.now() });
-			wait();
+			wait(status['boot-id']);
 		}));
 	},
 
@@ -70,7 +71,7 @@ return baseclass.extend({
 		if (!note) return null;
 		if (note.boot === status['boot-id']) {
 			if (Date.now() - note.at < patience) {
-				wait();
+				wait(note.boot);
 				return null;
 			}
 			remember(null);

@@ -87,7 +87,7 @@ function review(status, again, changed) {
 	});
 }
 
-/** @param {any} entry @param {string[]} names @param {() => any} changed */
+/** @param {any} entry @param {string[]} names @param {(focus?: string) => any} changed */
 function entryRow(entry, names, changed) {
 	const mark = basket.mark(entry.name);
 	const version = entry.version && entry.version !== entry.available ? `${entry.version} → ${entry.available}` : String(entry.available || entry.version || '');

@@ -33,7 +33,7 @@ function review(status, again) {
 	const change = { asked: {}, method: 'upgrade', args: flags, command: words.join(' '), serial: status.serial, done: again };
 	// The newest lists, also those of a new base, are fetched for it: that may take long, so it is a job.
 	return job.start('preview', flags, (ended) => {
-		if (ended.state === 'done' && ended.result && ended.result.plan) plan.show(change, ended.result.plan);
+		if (ended.state === 'done' && ended.result && Array.isArray(ended.result.install)) plan.show(change, ended.result);
 		else if (ended.state === 'done') api.alarm(new Error(_('The plan is too long to be shown here: use the command line.')));
 	}, true);
 }
