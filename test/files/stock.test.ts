@@ -37,6 +37,18 @@ describe.skipIf(busybox === undefined)(
       expect(ash(sysroot, giveUp).status).toBe(1);
     });
 
+    it('removes our menu from the FAT partition, where the boot loader reads nothing else', () => {
+      rmSync(at('boot/grub/converted.cfg'));
+      for (const path of ['boot/firmware/boot/grub', 'boot/firmware/ostree'])
+        mkdirSync(at(path), { recursive: true });
+      expect(ash(sysroot, 'has_stock').status).toBe(1);
+      writeFileSync(at('boot/firmware/boot/grub/grub.cfg'), 'configfile /ostree/converted.cfg\n');
+      writeFileSync(at('boot/firmware/ostree/converted.cfg'), 'source /ostree/grub.cfg\n');
+      expect(ash(sysroot, giveUp)).toMatchObject({ status: 0, stderr: '' });
+      expect(existsSync(at('boot/firmware/ostree/converted.cfg'))).toBe(false);
+      expect(readFileSync(at('ostree/opkg-ostree/boot-state'), 'utf8')).toContain(`bad ${deployment}\n`);
+    });
+
     it('is not there once the old system is being deleted, nor on a sysroot that was never converted', () => {
       writeFileSync(at('ostree/opkg-ostree/stock'), 'format 1\nroot x\nconfig c\nfinishing\n');
       expect(ash(sysroot, 'has_stock').status).toBe(1);
