@@ -34,7 +34,7 @@ export { changeKargs, findKarg, type KargChanges, kargKey, parseKargs, renderKar
 export { bootChecksum, commitTree, directoryTree, findKernel, type KernelLayout } from './kernel.ts';
 export { type BootSpace, bootSpaceFor } from './kernel-install.ts';
 export { type KeepRules, rollbackIndex, withDefault, withNewDeployment, withoutDeployment } from './list.ts';
-export { type Loader, type LoaderEntry, type LoaderId, loaderFor } from './loaders/index.ts';
+export { countsStarts, type Loader, type LoaderEntry, type LoaderId, loaderFor } from './loaders/index.ts';
 export {
   carryOrigin,
   isLayered,

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseBootEntry } from '../../src/boot/bls.ts';
+import { findTarget, listTargets, loaderOptions } from '../../src/boot/index.ts';
 import { grubArgument } from '../../src/boot/loaders/grub.ts';
-import { loaderFor } from '../../src/boot/loaders/index.ts';
+import { countsStarts, loaderFor } from '../../src/boot/loaders/index.ts';
 import type { LoaderEntry } from '../../src/boot/loaders/loader.ts';
 
 const entry = (index: number, extra = '', options = 'root=/dev/sda2 quiet'): LoaderEntry => ({
@@ -20,6 +21,28 @@ const render = (id: 'grub' | 'extlinux' | 'uenv', entries: readonly LoaderEntry[
   loaderFor(id).render(entries, { timeout: 3, serial: { unit: 0, speed: 115200 } })[0]?.text ?? '';
 
 describe('loader files', () => {
+  it('store a count for just the boards whose loaders are said to count', () => {
+    const sum = 'a'.repeat(64);
+    const text = `title x\nversion 1\noptions ostree=/ostree/boot.0/openwrt/${sum}/0\nlinux /ostree/openwrt-${sum}/vmlinuz\n`;
+    const entries = [0, 1].map(() => ({ entry: parseBootEntry(text, 'x') }));
+    for (const { id } of listTargets().filter(({ status }) => status !== 'refused')) {
+      const target = findTarget(id);
+      const loader = loaderFor(target.loader.id);
+      const options = loaderOptions(target);
+      const trial = { deployment: 'openwrt/deploy/x.0', tries: 3, back: 1 };
+      const written = [
+        ...loader.render(entries, { ...options, trial }).map(({ text }) => text),
+        ...loader
+          .stubs(options)
+          .map((stub) => (stub.kind === 'bytes' ? Buffer.from(stub.bytes).toString() : '')),
+      ];
+      expect([id, written.some((text) => /save_?env/u.test(text))]).toEqual([
+        id,
+        countsStarts(loader, options),
+      ]);
+    }
+  });
+
   it('grub.cfg', () => {
     expect(render('grub', two)).toBe(`# Written by opkg-ostree at each switch; edits are lost.
 serial --unit=0 --speed=115200 --word=8 --parity=no --stop=1 --rtscts=off

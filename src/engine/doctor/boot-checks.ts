@@ -1,6 +1,6 @@
 /** Whether the router starts what it should, judges itself, and has a way back. */
 import { join } from 'node:path/posix';
-import { readVerdicts, stateName } from '../../boot/index.ts';
+import { countsStarts, readVerdicts, stateName } from '../../boot/index.ts';
 import { exists, lstatIfExists, readdirIfExists, readlink } from '../../sys/index.ts';
 import type { Session } from '../session.ts';
 import { type Finding, fine, problem, warning } from './finding.ts';
@@ -25,8 +25,11 @@ export function checkLoader({ sysroot, deployments }: Session): Finding {
       "'opkg-ostree cleanup' writes them again",
     );
   }
+  const trial = countsStarts(sysroot.loader, sysroot.loaderOptions)
+    ? 'it counts the starts of a trial, as early boot does'
+    : 'it cannot count: a kernel that fails before early boot has to be left by hand';
   return sysroot.target !== undefined
-    ? fine('loader', `${sysroot.loader.id}, ${entries.length} entries, ${readlink(link)}`)
+    ? fine('loader', `${sysroot.loader.id}, ${entries.length} entries, ${readlink(link)}; ${trial}`)
     : warning(
         'loader',
         'the board of this sysroot is not known: only the boot entries are written',

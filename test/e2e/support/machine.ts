@@ -27,6 +27,12 @@ export type MachineOptions = Start & {
 /** How long a line of the console may take: a boot takes ten seconds, three times as long on a busy machine. A hang ends all the same. */
 const patience = 120_000;
 
+/**
+ * For kernels of x86: the emulated TSC follows that of whichever host CPU runs, and a guest that trusts it was seen to sleep for ever;
+ * on a busy host the check of the timer fails, and the kernel panics.
+ */
+export const emulated = 'tsc=unstable no_timer_check';
+
 const ovmf = '/usr/share/OVMF/OVMF_CODE.fd';
 const uboot = '/usr/lib/u-boot/qemu_arm64/u-boot.bin';
 const aavmf = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd';
@@ -46,8 +52,7 @@ export function firmwareObstacle(firmware: Firmware): string | undefined {
 function startArguments(options: MachineOptions): string[] {
   if ('kernel' in options) {
     const initrd = options.initrd === undefined ? [] : ['-initrd', options.initrd];
-    // The emulated TSC follows that of whichever host CPU runs: a guest that trusts it was seen to sleep for ever.
-    return ['-kernel', options.kernel, ...initrd, '-append', `${options.append} tsc=unstable`];
+    return ['-kernel', options.kernel, ...initrd, '-append', `${options.append} ${emulated}`];
   }
   switch (options.firmware) {
     case 'bios':

@@ -7,7 +7,7 @@ import { findArm64 } from './arm64.ts';
 import { mountObstacle, run, withMounted } from './disk.ts';
 import { type FixtureOptions, staticBusybox, writeFixtureRoot } from './fixture-root.ts';
 import { findKernel } from './kernel.ts';
-import { type Firmware, firmwareObstacle, Machine, type MachineOptions } from './machine.ts';
+import { emulated, type Firmware, firmwareObstacle, Machine, type MachineOptions } from './machine.ts';
 
 const logs = fileURLToPath(new URL('../../../.cache/e2e/', import.meta.url));
 const branch = 'fixture/main';
@@ -31,8 +31,7 @@ const x86 = () => {
   const kernel = findKernel();
   return 'path' in kernel ? { kernel: kernel.path } : kernel;
 };
-// The emulated TSC follows that of whichever host CPU runs: a guest that trusts it was seen to sleep for ever.
-const pc = { target: 'x86-64', kargs: ['panic=1', 'tsc=unstable'], parts: x86 } as const;
+const pc = { target: 'x86-64', kargs: ['panic=1', ...emulated.split(' ')], parts: x86 } as const;
 export const boards: readonly Board[] = [
   { firmware: 'bios', ...pc },
   { firmware: 'efi', ...pc },
