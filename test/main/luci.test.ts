@@ -1,10 +1,9 @@
 /** The pages of LuCI in a real browser: on a stand-in for LuCI's loader, over the real shim and engine, on a sysroot. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Browser, chromium, type Page } from '../support/luci/browser.ts';
-import { Router } from '../support/luci/router.ts';
-import { bundlePath } from '../support/world/bundle.ts';
+import { openRouter, type Router } from '../support/luci/router.ts';
 import { buildIpk, file, type Scene, startScene } from '../support/world/index.ts';
 
 const reason =
@@ -26,21 +25,7 @@ describe.skipIf(reason !== '')(`LuCI's pages${reason}`, () => {
 
   beforeAll(async () => {
     scene = await startScene();
-    await scene.cli.ok('sysroot', 'init', scene.sysroot, '--target', 'x86-64');
-    await scene.compose(0);
-    await scene.cli.ok('deploy', scene.branch);
-    await scene.cli.ok('update');
-    // What /usr/bin/opkg-ostree is on a router; `reboot` only tells that it was called.
-    const tools = join(scene.folder, 'tools');
-    mkdirSync(tools);
-    writeFileSync(join(tools, 'reboot'), `#!/bin/sh\necho >>'${tools}/restarted'\n`);
-    writeFileSync(
-      join(tools, 'opkg-ostree'),
-      `#!/bin/sh\nPATH='${tools}':$PATH exec '${process.execPath}' '${bundlePath}' "$@"\n`,
-    );
-    for (const name of ['reboot', 'opkg-ostree']) chmodSync(join(tools, name), 0o755);
-    router = await Router.start(scene, join(tools, 'opkg-ostree'));
-    router.booted = (await scene.deployments())[0]?.id ?? null;
+    router = await openRouter(scene);
     browser = Browser.start();
   });
   afterAll(async () => {
@@ -234,7 +219,7 @@ describe.skipIf(reason !== '')(`LuCI's pages${reason}`, () => {
     for (const name of ['deployments', 'software', 'updates', 'history'] as const) {
       await open(name);
       await page.untilText('You may look, but not change anything.');
-      await page.until('document.querySelectorAll("button").length > 0');
+      await page.until('document.querySelectorAll(".cbi-section").length > 0');
       const shown = (await page.evaluate(labels)) as string[];
       expect(
         shown.filter((label) => changing.test(label)),

@@ -4,10 +4,11 @@
  * which start) is put into its status here, for nothing is booted in a test.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, normalize } from 'node:path';
+import { bundlePath } from '../world/bundle.ts';
 import { runProgram, type Scene } from '../world/index.ts';
 import { repoRoot } from '../world/repo-root.ts';
 
@@ -33,6 +34,26 @@ const types: Readonly<Record<string, string>> = {
   gif: 'image/gif',
 };
 const picture = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
+
+/** A router with the first release deployed and running, its feeds known; its `reboot` only adds a line to `tools/restarted`. */
+export async function openRouter(scene: Scene): Promise<Router> {
+  await scene.cli.ok('sysroot', 'init', scene.sysroot, '--target', 'x86-64');
+  await scene.compose(0);
+  await scene.cli.ok('deploy', scene.branch);
+  await scene.cli.ok('update');
+  const tools = join(scene.folder, 'tools');
+  mkdirSync(tools);
+  const scripts = {
+    reboot: `echo >>'${tools}/restarted'`,
+    // What /usr/bin/opkg-ostree is on a router.
+    'opkg-ostree': `PATH='${tools}':$PATH exec '${process.execPath}' '${bundlePath}' "$@"`,
+  };
+  for (const [name, line] of Object.entries(scripts))
+    writeFileSync(join(tools, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+  const router = await Router.start(scene, join(tools, 'opkg-ostree'));
+  router.booted = (await scene.deployments())[0]?.id ?? null;
+  return router;
+}
 
 /** A router that a browser can open. */
 export class Router {
