@@ -6,17 +6,22 @@
  * boot state -> kernels -> entries + loader files in loader.<B'> -> boot.<B'>.<S'> -> flush -> rename of boot/loader -> flush
  * ```
  */
-import { join } from 'node:path/posix';
+import { dirname, join } from 'node:path/posix';
 import { type OperationContext, RefusedError } from '../base/index.ts';
 import {
   exists,
+  link,
+  linkDurable,
   lstatIfExists,
   mkdirp,
   now,
+  readlink,
   readText,
   removeTree,
+  renameDurable,
   symlink,
   symlinkDurable,
+  tempNameFor,
   writeFile,
 } from '../sys/index.ts';
 import { type BootEntry, entryField, renderBootEntry, withField } from './bls.ts';
@@ -138,15 +143,39 @@ function fullSwitch(sysroot: Sysroot, plan: SwitchPlan, step: Step): void {
   symlinkDurable(writeBootLinks(sysroot, plan), join(sysroot.path, `ostree/boot.${plan.boot}`));
   // So that `/boot/...` is a path on a boot partition too.
   if (!exists(join(boot, 'boot'))) symlink('.', join(boot, 'boot'));
+  symlink(`loader.${plan.boot}`, join(folder, linkName));
+  keepLink(boot);
   step('flush');
   flushFileSystems([join(sysroot.path, 'ostree'), boot]);
   step('commit');
-  symlinkDurable(`loader.${plan.boot}`, join(boot, 'loader'));
+  renameDurable(beside(join(folder, linkName), boot), join(boot, 'loader'));
   step('flush-after');
   flushFileSystems([join(sysroot.path, 'ostree'), boot]);
   publishFirmware(sysroot, plan.boot, entries, step);
   const items = plan.deployments.map(({ item }) => item);
   setStoredCount(sysroot, loaderTrial(sysroot.path, items) !== undefined);
+}
+
+/**
+ * Another name of the symlink boot/loader, in the folder that it leads to. A loader that does not replay the journal sees the
+ * blocks of the rename one by one: the directory names the new inode or the old one, and both have to be whole on the disk. The new
+ * one is flushed before, the old one is not freed, because it has this name too.
+ */
+const linkName = 'link';
+
+/** Gives the current boot/loader its other name, where another tool or an older version made it. */
+function keepLink(boot: string): void {
+  const current = join(boot, 'loader');
+  if (!exists(current)) return;
+  const name = join(boot, readlink(current), linkName);
+  if (!exists(name) && exists(dirname(name))) linkDurable(current, name);
+}
+
+/** A hard link of the file below a temporary name of the folder. */
+function beside(path: string, folder: string): string {
+  const temp = tempNameFor(join(folder, 'loader'));
+  link(path, temp);
+  return temp;
 }
 
 /**

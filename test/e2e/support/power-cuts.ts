@@ -230,11 +230,16 @@ export class Replayer {
 /** Starts the disk and looks at it from inside and outside; what the machine turned out to be. An error where anything is wrong. */
 export async function survive(router: Router, disk: string, cut: Cut, log: string): Promise<State> {
   const machine = router.start({ image: disk, reboots: true, log });
-  await ready(machine);
-  const seen = await machine.run(look);
-  const status = await machine.run('opkg-ostree status');
-  machine.kill();
-  await machine.ended();
+  let seen: string;
+  let status: string;
+  try {
+    await ready(machine);
+    seen = await machine.run(look);
+    status = await machine.run('opkg-ostree status');
+  } finally {
+    machine.kill();
+    await machine.ended();
+  }
   const state = cut.stretch.allowed.find((name) => states[name] === seen);
   if (state === undefined) throw new Error(`${cut.title}: a machine with\n${seen}`);
   if (!/^\* 0 .*\(booted\)/mu.test(status)) throw new Error(`${cut.title}: its state\n${status}`);

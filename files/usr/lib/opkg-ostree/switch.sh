@@ -35,8 +35,13 @@ switch_to() {
 	[ -z "$trial" ] || grub_env '' || return 1
 	write_loader_files "$SYSROOT/boot/loader.$from" "$SYSROOT/boot/loader.$to" "$1" "$left" "$trial" || return 1
 	replace_link "boot.$to.$sub" "$SYSROOT/ostree" "boot.$to" || return 1
+	# The loader sees the blocks of the rename one by one: the inode of the new link has to be there before, that of the old one to
+	# stay, by another name (src/boot/switch.ts).
+	$BB ln -s "loader.$to" "$SYSROOT/boot/loader.$to/link" || return 1
+	[ -L "$SYSROOT/boot/loader.$from/link" ] || $BB ln "$SYSROOT/boot/loader" "$SYSROOT/boot/loader.$from/link"
+	$BB mkdir "$SYSROOT/boot/.switch" && $BB ln "$SYSROOT/boot/loader.$to/link" "$SYSROOT/boot/.switch/loader" || return 1
 	$BB sync
-	replace_link "loader.$to" "$SYSROOT/boot" loader || return 1
+	$BB mv -f "$SYSROOT/boot/.switch/loader" "$SYSROOT/boot/" && $BB rmdir "$SYSROOT/boot/.switch" || return 1
 	$BB sync
 	firmware_follow "$to"
 }
