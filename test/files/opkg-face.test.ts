@@ -1,14 +1,13 @@
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, it('is in every base, also in one without Node: the real opkg says "Removing" on a read-only root and removes nothing', () => {
-  expect([...productFiles().keys()]).toContain('usr/sbin/opkg');
-});
-
-describe, expect, it } from 'vitest';
-
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { productFiles } from '../../src/sys/rare.ts';
 import { busybox, script } from './ash.ts';
+
+it('is in every base: without Node the real opkg would say that it removes, on a read-only root', () => {
+  expect([...productFiles().keys()]).toContain('usr/sbin/opkg');
+});
 
 describe.skipIf(busybox === undefined)('the name opkg on a router (needs busybox)', () => {
   let root: string;
