@@ -13,11 +13,10 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { join, relative } from 'node:path/posix';
+import { basename, join, relative } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { build as bundleModules } from 'vite';
 import { buildTui } from './lib/build-tui.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -66,35 +65,27 @@ const common = {
 };
 
 /**
- * The program and what it loads when asked, as one file each: the second imports what both use from the first. Vite's bundler
- * follows each name to where it is defined, where esbuild would take a whole room for one name of its index.
+ * The program and what it loads when asked, cut at the dynamic import: what runs, what is loaded, and the chunk that both use.
+ * esbuild cuts by files, so what is loaded has doors of its own, `rare.ts` beside a room's `index.ts`.
  */
 async function cut() {
-  const { output } = await bundleModules({
-    configFile: false,
-    root,
-    logLevel: 'warn',
-    build: {
-      ssr: true,
-      target: 'node20',
-      minify: false,
-      write: true,
-      outDir: cache,
-      emptyOutDir: false,
-      copyPublicDir: false,
-      rollupOptions: {
-        input: join(root, 'src/cli/main.ts'),
-        treeshake: { moduleSideEffects: (id) => id.endsWith('src/cli/main.ts') },
-        output: {
-          entryFileNames: 'main.mjs',
-          chunkFileNames: '[name].mjs',
-          hoistTransitiveImports: false,
-        },
-      },
-    },
+  const { metafile } = await build({
+    ...common,
+    minify: false,
+    absWorkingDir: root,
+    entryPoints: ['src/cli/main.ts'],
+    outdir: cache,
+    splitting: true,
+    packages: 'external',
+    metafile: true,
   });
-  const names = output.map(({ fileName }) => fileName).sort();
-  if (names.join() !== 'main.mjs,rare.mjs') throw new Error(`expected main.mjs and rare.mjs, not ${names}`);
+  const outputs = Object.entries(metafile.outputs);
+  const entry = (end) => outputs.find(([, { entryPoint }]) => entryPoint === end)?.[0] ?? '';
+  const [main, loaded] = [entry('src/cli/main.ts'), entry('src/cli/rare/index.ts')];
+  const shared = outputs.map(([path]) => path).filter((path) => path !== main && path !== loaded);
+  if (shared.length !== 1)
+    throw new Error(`expected one shared chunk, not: ${outputs.map(([path]) => path)}`);
+  return { main: basename(main), loaded: basename(loaded), shared: basename(shared[0]) };
 }
 
 /** Lets imports of one file be those of another that is there when the program runs. */
@@ -106,17 +97,29 @@ const elsewhere = (from, to) => ({
     ),
 });
 
+/** The names that the file imports from the shared chunk. */
+function importedNames({ loaded, shared }) {
+  const text = readFileSync(join(cache, loaded), 'utf8');
+  const found = text.matchAll(/^import \{([^}]*)\} from "\.\/([^"]*)";$/gmu);
+  return [...found]
+    .filter(([, , from]) => from === shared)
+    .flatMap(([, names]) => names.split(',').map((name) => name.trim().split(' as ')[0]));
+}
+
 function announce(path) {
   console.log(`built ${relative(root, path)} (${Math.round(statSync(path).size / 1024)} KiB)`);
 }
 
 mkdirSync(dist, { recursive: true });
-await cut();
+const parts = await cut();
 await build({
   ...common,
-  entryPoints: [join(cache, 'main.mjs')],
+  stdin: {
+    contents: `import './${parts.main}'; export { ${importedNames(parts).join(', ')} } from './${parts.shared}';`,
+    resolveDir: cache,
+  },
   outfile: join(cache, program),
-  plugins: [elsewhere('rare.mjs', rare)],
+  plugins: [elsewhere(parts.loaded, rare)],
   banner: {
     js: "#!/usr/bin/env node\nimport{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
   },
@@ -124,9 +127,9 @@ await build({
 chmodSync(join(cache, program), 0o755);
 await build({
   ...common,
-  entryPoints: [join(cache, 'rare.mjs')],
+  entryPoints: [join(cache, parts.loaded)],
   outfile: join(cache, rare),
-  plugins: [elsewhere('main.mjs', program)],
+  plugins: [elsewhere(parts.shared, program)],
 });
 // Together, for each fits the other of its own build alone.
 renameSync(join(cache, rare), join(dist, rare));

@@ -2,7 +2,8 @@ import { type Checksum, type RefName, RefusedError, toRefName, UsageError } from
 import { findTarget } from '../boot/index.ts';
 import { composeRootfs } from '../compose/index.ts';
 import { parseKeyLines, parseSecretKey, type RepoMode, Repository, signCommit } from '../ostree/index.ts';
-import { effectiveUser, exists, productFiles, productVersion, readText, statIfExists } from '../sys/index.ts';
+import { effectiveUser, exists, productVersion, readText, statIfExists } from '../sys/index.ts';
+import { productFiles } from '../sys/rare.ts';
 import { addPackages } from './compose-packages.ts';
 import type { Environment } from './environment.ts';
 import { readInstalled } from './installed.ts';

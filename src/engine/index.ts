@@ -11,8 +11,8 @@ export {
   searchPackages,
 } from './catalog.ts';
 export type { ChangeOptions, ChangeResult } from './change.ts';
-export { type ComposeRootRequest, composeRoot } from './compose.ts';
-export * from './convert/index.ts';
+export type { ComposeRootRequest } from './compose.ts';
+export type * from './convert/index.ts';
 export {
   cleanupSysroot,
   type DeploymentsResult,
@@ -38,7 +38,6 @@ export { type EtcChange, type EtcPreview, etcConflicts, etcDiff, etcPreview } fr
 export { updateFeeds } from './feeds.ts';
 export { keepRunning, readHealth } from './health.ts';
 export { type HistoryRecord, history } from './history.ts';
-export { buildDiskImage } from './image.ts';
 export { install, remove } from './install.ts';
 export {
   cancelJob,
@@ -69,7 +68,6 @@ export { readSelf, upgradeSelf } from './self.ts';
 export type { Where } from './session.ts';
 export { readStatus } from './status.ts';
 export { swap } from './swap.ts';
-export { initSysroot } from './sysroot-init.ts';
 export { type UndoResult, undo } from './undo.ts';
 export { changeKargs, deploy, readKargs, rebase, upgrade } from './upgrade.ts';
 export { prepareUpload, takeUpload, uploadedFile } from './uploads.ts';

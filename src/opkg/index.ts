@@ -1,2 +1,1 @@
-export { type FaceCall, runOpkg } from './face.ts';
 export { type OpkgWords, opkgWords } from './words.ts';

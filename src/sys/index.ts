@@ -17,7 +17,6 @@ export { rememberingOwners } from './owners.ts';
 export type { PipelineResponse } from './pipeline-connection.ts';
 export * from './process.ts';
 export { productVersion } from './product.ts';
-export * from './product-files.ts';
 export * from './retry.ts';
 export * from './runner.ts';
 export * from './sandbox.ts';

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentContext } from '../../src/base/index.ts';
 import { findTarget } from '../../src/boot/index.ts';
-import { buildDiskImage } from '../../src/engine/index.ts';
+import { buildDiskImage } from '../../src/engine/rare.ts';
 import { commitTree, hasOstree, isRoot, ostree, vectorTree } from '../boot/support.ts';
 
 const mib = 1024 ** 2;

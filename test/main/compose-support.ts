@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { type Checksum, silentContext, toRefName } from '../../src/base/index.ts';
 import { type ComposeRequest, type ComposeResult, composeRootfs } from '../../src/compose/index.ts';
 import { type RepoMode, Repository } from '../../src/ostree/index.ts';
-import { productFiles } from '../../src/sys/index.ts';
+import { productFiles } from '../../src/sys/rare.ts';
 
 export const isRoot = process.getuid?.() === 0;
 export const hasProgram = (name: string): boolean =>

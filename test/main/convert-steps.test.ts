@@ -19,13 +19,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { silentContext, toRelPath } from '../../src/base/index.ts';
 import { Sysroot } from '../../src/boot/index.ts';
 import { directorySource } from '../../src/compose/directory-source.ts';
-import {
-  type ConvertRequest,
-  type ConvertStep,
-  convertApply,
-  convertPlan,
-  type Environment,
-} from '../../src/engine/index.ts';
+import type { ConvertRequest, ConvertStep, Environment } from '../../src/engine/index.ts';
+import { convertApply, convertPlan } from '../../src/engine/rare.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'convert-'));
 afterAll(() => rmSync(dir, { recursive: true }));

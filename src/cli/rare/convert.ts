@@ -1,7 +1,8 @@
 /** What `convert` does. */
 import { resolve } from 'node:path/posix';
 import { UsageError } from '../../base/index.ts';
-import * as engine from '../../engine/index.ts';
+import type { ConvertRequest } from '../../engine/index.ts';
+import * as engine from '../../engine/rare.ts';
 import { rebootSoon } from '../../sys/index.ts';
 import { confirmSeconds, where } from '../commands/shared.ts';
 import type { Call } from '../program.ts';
@@ -66,7 +67,7 @@ async function applied(call: Call) {
   };
 }
 
-function requestOf(call: Call): engine.ConvertRequest {
+function requestOf(call: Call): ConvertRequest {
   const { options } = call;
   const root = options.text('root');
   const boot = options.text('boot');

@@ -1,7 +1,7 @@
 /** What `image build` does. */
 import { resolve } from 'node:path/posix';
 import { UsageError } from '../../base/index.ts';
-import * as engine from '../../engine/index.ts';
+import * as engine from '../../engine/rare.ts';
 import type { Call } from '../program.ts';
 import { formatBytes } from '../progress.ts';
 

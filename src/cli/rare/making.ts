@@ -1,7 +1,7 @@
 /** What `compose` and `sysroot init` do. */
 import { resolve } from 'node:path/posix';
 import { UsageError } from '../../base/index.ts';
-import { composeRoot, initSysroot } from '../../engine/index.ts';
+import { composeRoot, initSysroot } from '../../engine/rare.ts';
 import type { Call } from '../program.ts';
 
 /** Runs compose. */

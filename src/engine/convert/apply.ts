@@ -26,14 +26,8 @@ import {
   writeStock,
 } from '../../boot/index.ts';
 import { composeRootfs } from '../../compose/index.ts';
-import {
-  acquireLock,
-  exists,
-  lstatIfExists,
-  mkdirDurable,
-  productFiles,
-  productVersion,
-} from '../../sys/index.ts';
+import { acquireLock, exists, lstatIfExists, mkdirDurable, productVersion } from '../../sys/index.ts';
+import { productFiles } from '../../sys/rare.ts';
 import type { Environment } from '../environment.ts';
 import { noteSuccess, recordingFailure } from '../record.ts';
 import { carryEtc, carryState } from './carry.ts';
