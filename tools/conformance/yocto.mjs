@@ -4,11 +4,12 @@
  *   node tools/conformance/yocto.mjs SUITE [--opkg COMMAND] [--beside COMMAND]
  *
  * SUITE is the folder `tests` of a checkout of opkg. COMMAND is run by a shell, with opkg's arguments after it; without
- * --opkg it is `opkg-ostree opkg` of dist/. --beside names another opkg, whose outcomes stand beside ours: that of
- * OpenWrt's own opkg says which cases are about it at all.
+ * --opkg it is `opkg-ostree opkg` of dist/. --beside names another opkg, whose outcomes stand beside ours: those of
+ * OpenWrt's own opkg say which cases are about it at all. It refuses packages that are `ar` archives, so both then get
+ * gzipped tar archives with OpenWrt's names of members.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +59,7 @@ async function runCase(suite, name, command) {
   const work = mkdtempSync(join(tmpdir(), 'yocto-opkg-'));
   try {
     cpSync(suite, join(work, 'tests'), { recursive: true });
+    if (beside) useTar(join(work, 'tests/opk.py'));
     const roots = { opkdir: join(work, 'opk'), offline_root: join(work, 'root') };
     for (const folder of Object.values(roots)) mkdirSync(folder);
     const wrapper = join(work, 'opkg-command');
@@ -86,6 +88,19 @@ async function runCase(suite, name, command) {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Makes the suite's builder of packages write tar archives as OpenWrt's builder does: `./NAME`, debian-binary first. */
+function useTar(path) {
+  const text = readFileSync(path, 'utf8');
+  const changed = text
+    .replaceAll('tar_not_ar=False', 'tar_not_ar=True')
+    .replaceAll(', tar_mode) as', ', tar_mode, format=tarfile.GNU_FORMAT) as')
+    .replace(/^( *)(tar\.add\(control_file)\)/mu, "$1tar.add('debian-binary', './debian-binary')\n$1$2)")
+    .replaceAll(/tar\.add\((control_file|data_file)\)/gu, "tar.add($1, './' + $1)")
+    .replaceAll(/tar\.add\('(\w+)'\)/gu, "tar.add('$1', './$1')");
+  if (changed === text) throw new Error(`${path} is not the builder that this runner knows`);
+  writeFileSync(path, changed);
 }
 
 function run(program, args, options) {
