@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { answers } from '../tools/lib/build-tui.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const all = readdirSync(join(root, 'bench'))
@@ -29,10 +30,17 @@ for (const name of asked.length === 0 ? all : asked) {
     target: 'node20.18',
     format: 'esm',
     logLevel: 'warning',
+    jsx: 'automatic',
+    plugins: [answers],
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
-    define: { __PRODUCT_VERSION__: '"bench"', __PRODUCT_FILES__: '[]' },
+    define: {
+      __PRODUCT_VERSION__: '"bench"',
+      __PRODUCT_FILES__: '[]',
+      'process.env.NODE_ENV': '"production"',
+      'process.env.DEV': '"false"',
+    },
   });
   const { status } = spawnSync(process.execPath, [outfile], { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exitCode = 1;

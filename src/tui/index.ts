@@ -1,5 +1,4 @@
 /** The interface for people at a terminal: a bundle of its own, which `opkg-ostree tui` loads. */
-import { UsageError } from '../base/index.ts';
 import type { Environment, Where } from '../engine/index.ts';
 import {
   askCursor,
@@ -12,7 +11,6 @@ import {
   type TerminalSize,
   writeOutput,
 } from '../sys/index.ts';
-import { asError } from './operations.ts';
 import { runPlain } from './plain/menu.ts';
 import { chooseLook, type Look, lookVariables, type TierWishes } from './tier.ts';
 
@@ -36,11 +34,6 @@ export async function runTui(request: TuiRequest): Promise<number> {
   const terminal = isInteractive();
   const facts = { terminal, variables, device: inputDevice() };
   const wantsPlain = request.plain || variables['OPKG_OSTREE_TUI'] === 'plain';
-  if (!terminal && !wantsPlain) {
-    throw new UsageError('USAGE', 'the interface needs a terminal', {
-      hint: "use the commands ('opkg-ostree --help'), or 'opkg-ostree tui --plain' to answer prompts from a file",
-    });
-  }
   const context = { env: request.env, where: request.where };
   const size = terminal && !wantsPlain ? await measure() : usualSize;
   const look = chooseLook(facts, request, size);
@@ -50,11 +43,7 @@ export async function runTui(request: TuiRequest): Promise<number> {
   const settled = await settleLook(look);
   // Loaded only here: without WebAssembly not even loading it works.
   const { runScreens } = await import('./screens.ts');
-  try {
-    return await runScreens({ context, look: settled, size, measure });
-  } catch (thrown) {
-    throw asError(thrown);
-  }
+  return runScreens({ context, look: settled, size, measure });
 }
 
 /** The size that the kernel knows, else what the terminal says, else 80x24. */

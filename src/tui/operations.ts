@@ -102,7 +102,7 @@ export function failureOf(thrown: unknown): Failure {
 }
 
 /** Any thrown value as one of our errors. */
-export function asError(thrown: unknown): OpkgOstreeError {
+function asError(thrown: unknown): OpkgOstreeError {
   if (isOpkgOstreeError(thrown)) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new InternalError(`unexpected: ${message}`, {

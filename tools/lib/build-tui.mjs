@@ -3,7 +3,7 @@ import { join } from 'node:path/posix';
 import { build } from 'esbuild';
 
 /** What Ink would ask of its surroundings, answered here: no development tools, and a terminal that was chosen for it. */
-const answers = {
+export const answers = {
   name: 'answers',
   setup(bundler) {
     const asked = /^(?:react-devtools-core|is-in-ci)$/;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { InternalError } from '../../base/index.ts';
-import { loadCompanion } from '../../sys/index.ts';
+import { InternalError, UsageError } from '../../base/index.ts';
+import { environment, isInteractive, loadCompanion } from '../../sys/index.ts';
 import { addCommand, type Call, type RunContext } from '../program.ts';
 import { where } from './shared.ts';
 
@@ -23,13 +23,19 @@ export function tuiCommands(program: Command, run: RunContext): void {
 }
 
 async function tui(call: Call) {
+  const plain = call.options.flag('plain') || environment('OPKG_OSTREE_TUI') === 'plain';
+  if (!plain && !isInteractive()) {
+    throw new UsageError('USAGE', 'the interface needs a terminal', {
+      hint: "use the commands ('opkg-ostree --help'), or 'opkg-ostree tui --plain' to answer prompts from a file",
+    });
+  }
   const { runTui } = await loadCompanion(bundle);
   if (typeof runTui !== 'function') throw new InternalError(`${bundle} is not the interface`);
   const { options } = call;
   const status: unknown = await runTui({
     env: { ...call.env, onProgress: () => undefined },
     where: where(call),
-    plain: options.flag('plain'),
+    plain,
     ascii: options.flag('ascii'),
     colour: !options.off('color'),
   });
