@@ -23,7 +23,7 @@ import {
   type StoredEnvironment,
 } from '../image/index.ts';
 import { pullLocal, Repository } from '../ostree/index.ts';
-import { atTime, makeTempDir, rememberingOwners, removeTree } from '../sys/index.ts';
+import { atTime, makeTempDir, rememberingOwners, removeTree, writeFile } from '../sys/index.ts';
 import type { Environment } from './environment.ts';
 
 export interface BuildImageRequest {
@@ -122,6 +122,8 @@ async function fillSysroot(
     const staged = await stageDeployment(sysroot, { commit, origin, stateroot, kargs }, env);
     return [...(await finishDeployment(sysroot, staged, env)).notes];
   }, env);
+  // Asks the first start to make the sysroot as large as the disk (files/usr/lib/opkg-ostree/grow.sh).
+  writeFile(join(sysroot.path, 'ostree/opkg-ostree/grow'), '');
   return { sysroot: sysroot.path, notes };
 }
 

@@ -1,6 +1,15 @@
 /** A root that starts in seconds: Debian's static busybox, a tiny init, and the product's own files as `compose` places them. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { bundlePath } from '../../support/world/bundle.ts';
 import { repoRoot } from '../../support/world/repo-root.ts';
@@ -27,12 +36,16 @@ export interface FixtureOptions {
   readonly links?: Readonly<Record<string, string>>;
   /** Paths to leave out. */
   readonly without?: readonly string[];
+  /** Programs of this machine, with their libraries. */
+  readonly programs?: readonly string[];
   /** With Node and the bundle, so that the tool changes the machine from inside. */
   readonly node?: boolean;
 }
 
 /** Copies a program of this machine, with the libraries that it names, to where the tree's own loader looks for them. */
 export function installProgram(program: string, bin: string, lib: string): void {
+  // It may be there as a link to busybox.
+  rmSync(join(bin, basename(program)), { force: true });
   cpSync(program, join(bin, basename(program)), { dereference: true });
   const named = spawnSync('ldd', [program], { encoding: 'utf8' });
   if (named.status !== 0) throw new Error(`ldd ${program}: ${named.stderr}`);
@@ -104,6 +117,9 @@ export function writeFixtureRoot(dir: string, options: FixtureOptions): void {
   for (const [path, target] of Object.entries(options.links ?? {})) {
     mkdirSync(dirname(join(dir, path)), { recursive: true });
     symlinkSync(target, join(dir, path));
+  }
+  for (const program of options.programs ?? []) {
+    installProgram(program, join(dir, 'usr/bin'), join(dir, 'usr/lib'));
   }
   if (options.node === true) installTool(dir);
   if (options.kernel !== undefined) cpSync(options.kernel, join(dir, 'usr/lib/modules/fixture/vmlinuz'));

@@ -118,6 +118,7 @@ health_run() {
 	local start
 	$BB mkdir -p "$RUN_DIR" && true >"$RUN_DIR/started"
 	first_boot
+	[ ! -e "$SYSROOT/$STATE_DIR/grow" ] || { . "$LIB/grow.sh" && grow_sysroot; }
 	state_read
 	BOOTED=$(booted_deployment)
 	start=$(uptime_seconds)
