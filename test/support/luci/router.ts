@@ -140,7 +140,7 @@ export class Router {
       return;
     }
     const url = new URL(request.url ?? '/', 'http://router');
-    if (url.pathname === '/ubus/') await this.#ubus(request, response);
+    if (url.pathname.startsWith('/ubus/')) await this.#ubus(request, response);
     else if (url.pathname === '/cgi-bin/cgi-upload') await this.#upload(request, response);
     else if (url.pathname.startsWith('/cgi-bin/luci/')) this.#shell(url, response);
     else serveStatic(url.pathname, response);
@@ -201,6 +201,8 @@ ${scripts.map((name) => `<script src="/luci-static/resources/${name}"></script>`
   }
 
   async #call({ id, params }: Members): Promise<Members> {
+    // `list`: LuCI asks which objects there are.
+    if (!Array.isArray(params) || params.length < 4) return { jsonrpc: '2.0', id, result: {} };
     const [session, object, method, args] = params as [string, string, string, Members];
     const answer = (result: readonly unknown[]) => ({ jsonrpc: '2.0', id, result });
     const denied = { jsonrpc: '2.0', id, error: { code: -32002, message: 'Access denied' } };
