@@ -49,6 +49,7 @@ const dist = join(root, 'dist');
 mkdirSync(join(root, '.cache'), { recursive: true });
 // Of this run alone: others may build at the same time. Below the root, for the dependencies are looked up from there.
 const cache = mkdtempSync(join(root, '.cache/build-'));
+process.once('exit', () => rmSync(cache, { recursive: true, force: true }));
 const program = 'opkg-ostree.mjs';
 const rare = 'opkg-ostree-more.mjs';
 const common = {
@@ -134,7 +135,6 @@ await build({
 // Together, for each fits the other of its own build alone.
 renameSync(join(cache, rare), join(dist, rare));
 renameSync(join(cache, program), join(dist, program));
-rmSync(cache, { recursive: true });
 announce(join(dist, program));
 announce(join(dist, rare));
 
