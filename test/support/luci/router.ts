@@ -179,7 +179,7 @@ export class Router {
 ${scripts.map((name) => `<script src="/luci-static/resources/${name}"></script>`).join('\n')}</head>
 <body><header><strong>OpenWrt</strong><div id="indicators"></div></header>
 <script>L = new LuCI(${JSON.stringify(settings)});</script>
-<div id="maincontent"><div id="view"></div></div><div id="modal_overlay"><div class="modal" role="dialog" aria-modal="true"></div></div>
+<div id="maincontent"><div id="view"></div></div>${real === undefined ? '<div id="modal_overlay"><div class="modal" role="dialog" aria-modal="true"></div></div>' : ''}
 <script>L.require('ui').then(function(ui) { ui.instantiateView('opkg-ostree/${page.replace(/[^a-z]/g, '')}'); });</script>
 </body></html>`);
   }
