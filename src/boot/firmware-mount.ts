@@ -1,5 +1,5 @@
 /** Finds the FAT partition of a sysroot whose loader needs one, and mounts it where nobody has. */
-import { join } from 'node:path/posix';
+import { dirname, join } from 'node:path/posix';
 import { SystemError } from '../base/index.ts';
 import {
   exists,
@@ -30,12 +30,15 @@ export function requireFirmwareMount(sysroot: string, { commit }: Pick<FirmwareL
   if (exists(join(root, mark))) return root;
   const device = firmwareDevice(sysroot);
   const mount = findProgram('mount');
+  let reason = '';
   if (device !== undefined && mount !== undefined) {
     mkdirp(root);
     const result = runSync(mount, ['-t', 'vfat', '-o', 'rw,noatime', device, root]);
     if (result.status === 0 && exists(join(root, mark))) return root;
+    reason = result.stderr.trim().split('\n').at(-1) ?? '';
   }
-  throw new SystemError('SYSROOT_INVALID', `the boot partition is not mounted on ${root}`, {
+  const why = reason === '' ? '' : `: ${reason}`;
+  throw new SystemError('SYSROOT_INVALID', `the boot partition is not mounted on ${root}${why}`, {
     hint: `mount the FAT partition that the firmware reads on ${root}`,
   });
 }
@@ -47,7 +50,8 @@ function firmwareDevice(sysroot: string): string | undefined {
   const minor = (dev & 0xff) | ((dev >> 12) & 0xfff00);
   const entry = `/sys/dev/block/${major}:${minor}`;
   if (!exists(join(entry, 'partition'))) return undefined;
-  const disk = ifExists(() => realpath(join(entry, '..')));
+  // The link first: `..` of its own path would be the folder of all devices.
+  const disk = ifExists(() => dirname(realpath(entry)));
   if (disk === undefined) return undefined;
   const name = readdirIfExists(disk).find(
     (candidate) => readTextIfExists(join(disk, candidate, 'partition'))?.trim() === '1',
