@@ -1,19 +1,20 @@
 /** Installing one package and what it needs (opkg.md section 8). */
 import { isOpkgOstreeError } from '../base/index.ts';
 import { compareVersions } from '../ipk/index.ts';
-import { currentFolder, fileSystemSpace, mkdirp, statIfExists } from '../sys/index.ts';
 import { conflictsOf, conflictsWith } from './choose.ts';
 import { mayPlace, moveOwnership, removeObsolete, takeOwnership } from './clashes.ts';
 import { backUp, dropBackups, noteConffiles, resolveConffiles } from './conffiles.ts';
 import { replaceFile } from './copy.ts';
-import { downloadPackage, isIntact } from './download.ts';
-import { toByteText, toPath } from './messages.ts';
+import { toPath } from './messages.ts';
 import { flags, type Package } from './model.ts';
+import { obtainPackage } from './obtain.ts';
+import { removeOrphans } from './orphans.ts';
 import { eachEntry, openPackageFile, type PackageFile } from './package-file.ts';
-import { countDependents, removeFiles, removeInfo, removePackage } from './remove.ts';
+import { removeFiles, removeInfo, removePackage } from './remove.ts';
 import { runScript, writeScratch } from './scripts.ts';
+import { lackOfSpace } from './space.ts';
+import { Stopped } from './stopped.ts';
 import type { Transaction } from './transaction.ts';
-import { isSigned } from './verify.ts';
 
 /** Installs the package unless it is there already; false after an error that is noted. */
 export function installPackage(
@@ -23,74 +24,6 @@ export function installPackage(
 ): Promise<boolean> {
   return new Installation(transaction, pkg, fromUpgrade).run();
 }
-
-/** Chooses the package of that name and installs it; asking for a name makes it the user's. */
-export async function installByName(transaction: Transaction, name: string): Promise<boolean> {
-  const { run } = transaction;
-  const old = run.universe.installedByName(name);
-  const chosen = run.chooser.byName(name);
-  if (chosen === undefined) {
-    run.messages.notice(`Unknown package '${name}'.\n`);
-    return false;
-  }
-  chosen.flags |= flags.user;
-  if (old !== undefined) {
-    let order = compareVersions(old.version ?? '', chosen.version ?? '');
-    if (run.settings.on('force_downgrade') && order > 0) order = -1;
-    if (order === 0) {
-      run.messages.notice(
-        `Package ${old.name} (${old.version}) installed in ${old.destination?.name} is up to date.\n`,
-      );
-      return true;
-    }
-    if (order > 0) {
-      run.messages.notice(notDowngrading(old, chosen));
-      return true;
-    }
-    chosen.destination = old.destination;
-    old.want = 'deinstall';
-  }
-  return installPackage(transaction, chosen, false);
-}
-
-/** Upgrades an installed package to the best that the lists have. */
-export async function upgradePackage(transaction: Transaction, old: Package): Promise<boolean> {
-  const { run } = transaction;
-  if (old.has(flags.hold)) {
-    run.messages.notice(
-      `Not upgrading package ${old.name} which is marked hold (flags=0x${old.flags.toString(16)}).\n`,
-    );
-    return true;
-  }
-  const chosen = run.chooser.byName(old.name);
-  if (chosen === undefined) {
-    run.messages.notice(`Assuming locally installed package ${old.name} (${old.version}) is up to date.\n`);
-    return true;
-  }
-  const order = compareVersions(old.version ?? '', chosen.version ?? '');
-  if (order === 0) {
-    run.messages.info(
-      'opkg_upgrade_pkg',
-      `Package ${old.name} (${old.version}) installed in ${old.destination?.name} is up to date.\n`,
-    );
-    return true;
-  }
-  if (order > 0) {
-    run.messages.notice(notDowngrading(old, chosen));
-    return true;
-  }
-  chosen.destination = old.destination;
-  old.want = 'deinstall';
-  chosen.flags |= flags.user;
-  return installPackage(transaction, chosen, true);
-}
-
-function notDowngrading(old: Package, chosen: Package): string {
-  return `Not downgrading package ${old.name} on ${old.destination?.name} from ${old.version} to ${chosen.version}.\n`;
-}
-
-/** Ends an installation that failed after its error was noted. */
-class Stopped extends Error {}
 
 /** One package on its way; the steps and their order are opkg's. */
 class Installation {
@@ -143,8 +76,9 @@ class Installation {
     if (this.#old !== undefined) this.#old.want = 'deinstall';
     this.#checkConflicts();
     if (pkg.state === 'installed') return;
-    this.#checkSpace();
-    const path = await this.#obtain();
+    const lack = lackOfSpace(this.#run.settings, pkg);
+    if (lack !== undefined) this.#stop(lack, 'verify_pkg_installable');
+    const path = await obtainPackage(this.#transaction, pkg);
     if (settings.on('download_only')) {
       if (!this.#nodeps) await this.#satisfy();
       return;
@@ -197,70 +131,6 @@ class Installation {
     for (const { name } of conflicts) messages.error(where, `\t${name}`);
     messages.error(undefined, '\n');
     throw new Stopped();
-  }
-
-  #checkSpace(): void {
-    const { settings } = this.#run;
-    const pkg = this.#pkg;
-    if (settings.on('force_space') || pkg.installedSize === 0) return;
-    const overlay = settings.value('overlay_root');
-    const useOverlay =
-      pkg.destination?.name === 'root' &&
-      overlay !== undefined &&
-      statIfExists(toPath(overlay))?.isDirectory();
-    const root = useOverlay === true ? overlay : (pkg.destination ?? settings.defaultDestination).root;
-    const free = Math.floor(fileSystemSpace(toPath(root)).free / 1024);
-    const needed = Math.ceil(pkg.installedSize / 1024);
-    if (needed < free) return;
-    this.#stop(
-      `Only have ${free}kb available on filesystem ${root}, pkg ${pkg.name} needs ${needed}\n`,
-      'verify_pkg_installable',
-    );
-  }
-
-  /** The package file, downloaded where it is not here, checked against what the list says. */
-  async #obtain(): Promise<string> {
-    const { settings, messages } = this.#run;
-    const pkg = this.#pkg;
-    if (pkg.file === undefined) {
-      const keep = settings.on('download_only') && settings.value('cache') === undefined;
-      const folder = keep ? toByteText(currentFolder()) : this.#scratchFolder('download');
-      if (!(await downloadPackage(this.#run, pkg, folder, this.#transaction.signal)))
-        this.#stop(`Failed to download ${pkg.name}. Perhaps you need to run 'opkg update'?\n`);
-    }
-    const path = pkg.file ?? '';
-    await this.#checkSignature();
-    if (isIntact(this.#run, pkg, path)) return path;
-    if (!settings.on('force_checksum')) {
-      this.#stop(
-        `Checksum or size mismatch for package ${pkg.name}. Either the opkg or the package index are corrupt. Try 'opkg update'.\n`,
-      );
-    }
-    messages.notice(`Ignored ${pkg.name} checksum or size mismatch.\n`);
-    return path;
-  }
-
-  #scratchFolder(name: string): string {
-    const folder = this.#transaction.scratch(name);
-    mkdirp(toPath(folder));
-    return folder;
-  }
-
-  /** A package of a feed is only as good as its list, which may have been changed since it came. */
-  async #checkSignature(): Promise<void> {
-    const { settings } = this.#run;
-    const { source, name } = this.#pkg;
-    if (!settings.on('check_signature') || source === undefined) return;
-    const list = `${settings.listsFolder}/${source.name}`;
-    if (!this.#run.exists(`${list}.sig`)) {
-      const text = `Signature file is missing for ${name}. Perhaps you need to run 'opkg update'?\n`;
-      if (!settings.on('force_signature')) this.#stop(text);
-      this.#run.messages.error('opkg_install_pkg', text);
-    } else if (!(await isSigned(this.#run, list, `${list}.sig`))) {
-      const text = `Failed to verify the signature of ${list}.\n`;
-      if (!settings.on('force_signature')) this.#stop(text);
-      this.#run.messages.error('opkg_install_pkg', text);
-    }
   }
 
   async #open(path: string): Promise<PackageFile> {
@@ -416,31 +286,7 @@ class Installation {
   }
 }
 
-/** Removes what only the old version needed and was pulled in for it, as opkg does even without `--autoremove`. */
-function removeOrphans(transaction: Transaction, pkg: Package, old: Package): void {
-  const { universe, messages } = transaction.run;
-  const kept = new Set(
-    (pkg.requirements ?? [])
-      .filter(({ kind }) => kind === 'depend')
-      .flatMap(({ possibilities }) => possibilities),
-  );
-  for (const { kind, possibilities } of old.requirements ?? []) {
-    if (kind !== 'depend') continue;
-    for (const possibility of possibilities) {
-      if (kept.has(possibility)) continue;
-      const dependency = universe.installedByName(possibility.target.name);
-      if (dependency?.autoInstalled !== true) continue;
-      const others = countDependents(dependency) - 1;
-      if (others === 0) {
-        messages.notice(`${dependency.name} was autoinstalled and is now orphaned, removing.\n`);
-        dependency.flags |= flags.replace;
-        removePackage(transaction, dependency);
-      } else {
-        messages.info(
-          'pkg_remove_orphan_dependent',
-          `${dependency.name} was autoinstalled and is still required by ${others} installed packages.\n`,
-        );
-      }
-    }
-  }
+/** Why an older version does not come. */
+export function notDowngrading(old: Package, chosen: Package): string {
+  return `Not downgrading package ${old.name} on ${old.destination?.name} from ${old.version} to ${chosen.version}.\n`;
 }
