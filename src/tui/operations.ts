@@ -31,6 +31,8 @@ function dryRun(env: engine.Environment, where: engine.Where, change: Change): P
       if (install.length === 0) return engine.remove(env, where, { ...dry, names: remove, idempotent: true });
       const request = {
         ...dry,
+        // Nothing is brought before it is agreed to: what scripts a package has may show only then.
+        cacheOnly: true,
         requests: install,
         uninstall: remove,
         idempotent: true,

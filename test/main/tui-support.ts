@@ -16,7 +16,7 @@ import type { Scene } from '../support/world/index.ts';
 import { repoRoot } from '../support/world/repo-root.ts';
 
 export const hasTmux = spawnSync('tmux', ['-V']).status === 0;
-const patience = { timeout: 30_000, interval: 25 };
+const patience = { timeout: 10_000, interval: 50 };
 
 export interface PaneOptions {
   readonly columns?: number;

@@ -4,7 +4,7 @@ import { runsJob } from '../model/keys-main.ts';
 import { markedChange } from '../model/software.ts';
 import type { ScreenName, State } from '../model/state.ts';
 import { fitLine, type Line, line, span } from '../style.ts';
-import { clean, displayWidth } from '../text.ts';
+import { clean, displayWidth, wrap } from '../text.ts';
 
 type Hint = readonly [key: string, text: string];
 
@@ -101,7 +101,10 @@ function hintsOf(state: State): readonly Hint[] {
 /** The row above: what just happened, the filter, or the command line that marks amount to. */
 export function noticeLine(state: State): Line {
   const { notice, software } = state;
-  if (notice !== undefined) return line(clean(notice.text, state), notice.bad ? 'bad' : 'good');
+  if (notice !== undefined) {
+    const rows = wrap(clean(notice.text, state), state.size.columns);
+    return line(rows.at(-1) ?? '', notice.bad ? 'bad' : 'good');
+  }
   if (state.screen === 'software' && state.overlay === undefined) {
     if (state.filtering)
       return [span('/', 'accent'), span(clean(software.filter, state)), span(' ', 'reverse')];

@@ -32,7 +32,7 @@ export function frameLines(state: State): Line[] {
       .map((part) => line(part));
   }
   const layout = layoutOf(state.size);
-  const body = withQuestion(state, bodyLines(state, layout), layout.body);
+  const body = withNotice(state, withQuestion(state, bodyLines(state, layout), layout.body));
   const rule = line((state.unicode ? '\u2500' : '-').repeat(columns), 'dim');
   return [
     fitLine(headerLine(state), columns),
@@ -41,6 +41,18 @@ export function frameLines(state: State): Line[] {
     ...(layout.rules ? [rule] : []),
     fitLine(noticeLine(state), columns),
     keyLine(state),
+  ];
+}
+
+/** A notice that is wider than its row begins in the last rows of the body. */
+function withNotice({ notice, size, ...state }: State, body: readonly Line[]): Line[] {
+  const text = notice === undefined ? '' : clean(notice.text, state);
+  if (displayWidth(text) <= size.columns) return [...body];
+  const rows = wrap(text, size.columns).slice(0, -1).slice(0, body.length);
+  const style = notice?.bad === true ? 'bad' : 'good';
+  return [
+    ...body.slice(0, body.length - rows.length),
+    ...rows.map((row) => fitLine(line(row, style), size.columns)),
   ];
 }
 
