@@ -36,6 +36,8 @@ export interface SwitchPlan {
 export interface PlanOptions {
   /** Write everything anew even for the same list. */
   readonly forced?: boolean | undefined;
+  /** Write everything anew where the list changes, even where the links alone would do. */
+  readonly entriesToo?: boolean;
   /** Early boot is on the sysroot: entries without an initramfs name it there. */
   readonly sysrootInit?: boolean;
 }
@@ -45,9 +47,10 @@ export function planSwitch(
   versions: BootVersions,
   from: readonly DeploymentItem[],
   to: readonly DeploymentItem[],
-  { forced = false, sysrootInit = false }: PlanOptions = {},
+  { forced = false, entriesToo = false, sysrootInit = false }: PlanOptions = {},
 ): SwitchPlan {
-  const kind = forced ? 'full' : switchKind(from, to, sysrootInit);
+  const needed = switchKind(from, to, sysrootInit);
+  const kind = forced || (needed === 'links' && entriesToo) ? 'full' : needed;
   const boot = kind === 'full' ? other(versions.boot) : versions.boot;
   const seen = new Map<string, number>();
   const deployments = to.map((item) => {

@@ -83,7 +83,8 @@ export async function writeDeployments(
   }
   const plan = planSwitch(sysroot.bootVersions(), current, list, {
     // A loader that counts must not go on with the count of the trial that this switch ends.
-    forced: options.force || trialOf(readBootState(sysroot.path), current) !== undefined,
+    entriesToo: trialOf(readBootState(sysroot.path), current) !== undefined,
+    forced: options.force,
     sysrootInit: hasEarlyBoot(sysroot.path),
   });
   if (plan.kind === 'none') return false;
