@@ -64,7 +64,7 @@ try {
     'tui first frame',
     [
       { name: 'node alone', run: () => firstFrame(`${process.execPath} -p '"rea"+"dy"'`, 'ready') },
-      { name: 'status', run: () => firstFrame(`${ours} --sysroot ${sysroot} status`, 'Free') },
+      { name: 'status', run: () => firstFrame(`${ours} --sysroot ${sysroot} status`, 'deployments') },
       { name: 'tui', run: () => firstFrame(`${ours} --sysroot ${sysroot} tui`, '2 Software') },
     ],
     { rounds: 7 },
