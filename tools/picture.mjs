@@ -1,4 +1,5 @@
-/** Draws docs/demo.svg, the picture of the README, from the transcript of the last ./tools/demo. */
+/** Draws the README's docs/demo.svg from the transcript of the last ./tools/demo, and docs/tui-*.svg from the interface in tmux. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
@@ -41,3 +42,9 @@ ${rows.join('\n')}
 </svg>
 `,
 );
+const { status } = spawnSync(
+  join(root, 'node_modules/.bin/vitest'),
+  ['run', '--project', 'main', 'test/main/tui-pictures.test.ts'],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, TUI_PICTURES: join(root, 'docs') } },
+);
+process.exitCode = status ?? 1;

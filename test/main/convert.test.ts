@@ -104,7 +104,15 @@ describe.skipIf(!isRoot)('convert of a stock system (skipped without root)', () 
       api: 1,
       target: 'x86-64',
       root: { name: 'PARTUUID=a1b2c3d4-02' },
-      kargs: ['root=PARTUUID=a1b2c3d4-02', 'rootwait', 'console=tty1', 'console=ttyS0,115200n8', 'rw', 'panic=10', 'oops=panic'],
+      kargs: [
+        'root=PARTUUID=a1b2c3d4-02',
+        'rootwait',
+        'console=tty1',
+        'console=ttyS0,115200n8',
+        'rw',
+        'panic=10',
+        'oops=panic',
+      ],
       'missing-bytes': 0,
     });
     const schema = JSON.parse(

@@ -90,6 +90,11 @@ export class Pane {
     return this.#tmux('capture-pane', '-p');
   }
 
+  /** The screen with its colours, as SGR sequences. */
+  colours(): string {
+    return this.#tmux('capture-pane', '-p', '-e');
+  }
+
   /** Waits until the screen holds the text. */
   async sees(text: string | RegExp): Promise<string> {
     return vi.waitFor(() => {

@@ -173,11 +173,22 @@ function alone(s, kind, to, other,    k, count) {
 	return count
 }
 
-# At least half of what they say is the same, and no key tells them apart.
-function alike(a, i, b, j,    n, same) {
+# At least half of all their values are the same, and no key tells them apart. Lists that differ count as having nothing in common.
+function alike(a, i, b, j,    n, name, same) {
 	if (key(a, i) != "" && key(b, j) != "" && key(a, i) != key(b, j)) return 0
-	for (n = 1; n <= options[a, i]; n++) if ((b, j, option[a, i, n]) in is && is[b, j, option[a, i, n]] == is[a, i, option[a, i, n]]) same++
-	return 2 * same >= (options[a, i] + options[b, j]) / 2
+	for (n = 1; n <= options[a, i]; n++) {
+		name = option[a, i, n]
+		if ((b, j, name) in is && is[b, j, name] == is[a, i, name]) same += items(a, i, name)
+	}
+	return 4 * same >= size(a, i) + size(b, j)
+}
+
+# How many values an option has: a line each.
+function items(s, k, name,    numbers) { return split(at[s, k, name], numbers, " ") }
+
+function size(s, k,    n, count) {
+	for (n = 1; n <= options[s, k]; n++) count += items(s, k, option[s, k, n])
+	return count + 0
 }
 
 function match_sides(a, b, other,    i, name) {
