@@ -29,6 +29,8 @@ import { ensureVar, installFactory } from './var.ts';
 export interface FinishOptions extends WriteOptions {
   /** Keep every old deployment. */
   readonly retain?: boolean;
+  /** How many deployments of the stateroot stay; see `KeepRules`. */
+  readonly keep?: number;
   /** Do not make it the default. */
   readonly notDefault?: boolean;
   /** What cleanup may drop; `false` leaves it out. */
@@ -68,10 +70,11 @@ export async function finishDeployment(
   if (entryField(staged.entry, 'initrd') === undefined) {
     notes.push(...prepareSysroot(sysroot.path, staged, current));
   }
-  const { retain, notDefault } = options;
+  const { retain, notDefault, keep } = options;
   const list: DeploymentItem[] = withNewDeployment(current, staged, {
     merge,
     good: goodOf(readBootState(sysroot.path), current),
+    keep,
     ...(retain === undefined ? {} : { retain }),
     ...(notDefault === undefined ? {} : { notDefault }),
   });

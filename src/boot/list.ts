@@ -8,6 +8,8 @@ export interface KeepRules {
   readonly merge: DeploymentItem | undefined;
   /** Keep everything that is there. */
   readonly retain?: boolean;
+  /** So many deployments of the stateroot stay, the new one among them, the newest first; 2 where absent. */
+  readonly keep?: number | undefined;
   /** What early boot goes back to, by the boot state's name for it. */
   readonly good?: string | undefined;
   /** Put it behind the running (or merge) deployment instead of in front. */
@@ -16,23 +18,25 @@ export interface KeepRules {
 
 /**
  * The list with a new deployment, as libostree's simple_write_deployment makes it: the new one first, of the old ones those that are
- * pinned, running, merged from, of another stateroot, or what early boot goes back to. In the steady state two remain.
+ * pinned, running, merged from, of another stateroot, or what early boot goes back to. In the steady state two remain, or `keep`.
  */
 export function withNewDeployment(
   old: readonly DeploymentItem[],
   added: DeploymentItem,
-  { merge, retain = false, notDefault = false, good }: KeepRules,
+  { merge, retain = false, notDefault = false, keep = 2, good }: KeepRules,
 ): DeploymentItem[] {
-  const kept = old.filter(
-    (item) =>
-      !sameDeployment(item, added) &&
-      (retain ||
-        item.pinned ||
-        item.booted ||
-        item.stateroot !== added.stateroot ||
-        stateName(item) === good ||
-        sameDeployment(item, merge)),
-  );
+  const others = old.filter((item) => !sameDeployment(item, added));
+  const needed = (item: DeploymentItem) =>
+    retain ||
+    item.pinned ||
+    item.booted ||
+    item.stateroot !== added.stateroot ||
+    stateName(item) === good ||
+    sameDeployment(item, merge);
+  const own = others.filter((item) => item.stateroot === added.stateroot && !item.pinned);
+  const spare = Math.max(0, keep - 1 - own.filter(needed).length);
+  const more = new Set(own.filter((item) => !needed(item)).slice(0, spare));
+  const kept = others.filter((item) => needed(item) || more.has(item));
   if (!notDefault) return [added, ...kept];
   const anchor = kept.findIndex((item) => item.booted);
   const at = anchor >= 0 ? anchor : kept.findIndex((item) => sameDeployment(item, merge));

@@ -29,6 +29,7 @@ import type { Resolution } from './resolve.ts';
 import { changesOf, lookAhead, requirePlan, resolveTarget, wishNotes } from './resolve-target.ts';
 import { tidyUp } from './retention.ts';
 import { type Session, type Where, withSession } from './session.ts';
+import { retentionOf } from './settings.ts';
 import { requireSpace } from './space.ts';
 import { findGivenUp, givenUpNotes, refuseGivenUp } from './verdicts.ts';
 
@@ -162,6 +163,7 @@ export function change(
       }
       const made = await finishDeployment(session.sysroot, staged, env, {
         cleanup: false,
+        keep: retentionOf(session),
         confirmSeconds: options.confirmSeconds,
       });
       const leftovers = await tidyUp(session.sysroot, env);

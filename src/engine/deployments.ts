@@ -16,6 +16,7 @@ import type { Environment } from './environment.ts';
 import { noteSuccess, plainEntry } from './record.ts';
 import { retention, tidyUp } from './retention.ts';
 import { openSession, type Session, type Where, withSession } from './session.ts';
+import { retentionOf } from './settings.ts';
 import { statusOf } from './status.ts';
 
 /** The list as it stands afterwards. */
@@ -46,7 +47,10 @@ export function rollback(
       env,
     );
     await checkpoint(env.signal);
-    const made = await finishDeployment(session.sysroot, staged, env, { cleanup: false });
+    const made = await finishDeployment(session.sysroot, staged, env, {
+      cleanup: false,
+      keep: retentionOf(session),
+    });
     return [...made.notes, ...(await tidyUp(session.sysroot, env))];
   });
 }
@@ -60,7 +64,8 @@ export function finalize(
   where: Where,
   options: { readonly confirmSeconds?: number | undefined },
 ): Promise<DeploymentsResult> {
-  return changeList(env, where, async ({ sysroot }) => {
+  return changeList(env, where, async (session) => {
+    const { sysroot } = session;
     const staged = readStaged(sysroot);
     if (staged === undefined) {
       throw new RefusedError('DEPLOYMENT_NOT_FOUND', 'no deployment waits to be finalized', {
@@ -69,6 +74,7 @@ export function finalize(
     }
     const made = await finishDeployment(sysroot, staged, env, {
       cleanup: false,
+      keep: retentionOf(session),
       confirmSeconds: options.confirmSeconds,
     });
     return [...made.notes, ...(await tidyUp(sysroot, env))];

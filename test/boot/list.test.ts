@@ -27,6 +27,14 @@ describe('the list of deployments', () => {
     ['the running one stays, pending goes', [item('a'), item('b', { booted: true })], 'b', {}, 'db'],
     ['pinned ones stay', [item('a'), item('b', { pinned: true })], 'a', {}, 'dab'],
     ['other stateroots stay', [item('a'), item('b', { stateroot: 'lab' })], 'a', {}, 'dab'],
+    ['three are asked for', [item('a'), item('b'), item('c')], 'a', { keep: 3 }, 'dab'],
+    [
+      'three are asked for, pinned ones apart',
+      [item('a'), item('b', { pinned: true }), item('c'), item('e')],
+      'a',
+      { keep: 3 },
+      'dabc',
+    ],
     ['retain keeps all', [item('a'), item('b'), item('c')], 'a', { retain: true }, 'dabc'],
     [
       'not as default',

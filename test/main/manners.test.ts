@@ -1,4 +1,6 @@
 /** What the command line promises beside its main job: which options win, what a plan tells, what is remembered. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Scene, startScene } from '../support/world/index.ts';
 
@@ -107,6 +109,21 @@ describe.skipIf(process.getuid?.() !== 0)('manners of the commands', () => {
     const ended = await scene.cli.run('rebase', older.rootfs, '--kernel', older.kernel, '--json');
     expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: 'DOWNGRADE_REFUSED' } });
     expect(await refs()).toBe(before);
+  });
+
+  it('as many deployments stay as /etc/config/opkg-ostree asks for', async () => {
+    const count = async () => (await scene.deployments()).length;
+    await scene.cli.ok('install', 'ed');
+    expect(await count()).toBe(2);
+    const [next] = await scene.deployments();
+    writeFileSync(
+      join(next?.path ?? '', 'etc/config/opkg-ostree'),
+      "config core 'core'\n\toption retention '3'\n",
+    );
+    await scene.cli.ok('remove', 'ed');
+    expect(await count()).toBe(3);
+    await scene.cli.ok('install', 'ed');
+    expect(await count()).toBe(3);
   });
 
   it('a root that holds the sysroot is refused before anything is composed', async () => {
