@@ -35,7 +35,10 @@ for (const name of fs.readdirSync("${folder}/json")) {
 console.log(JSON.stringify(out));'; }
 `;
 
-describe.skipIf(!canRun).each(backends)('%s (needs OPENWRT_LUCI and root)', (path) => {
+/** Without a checkout the tests are there all the same, and skipped. */
+const shown = backends.length > 0 ? backends : ['opkg-call'];
+
+describe.skipIf(!canRun).each(shown)('%s (needs OPENWRT_LUCI and root)', (path) => {
   let scene: Scene;
   let script: string;
   beforeAll(async () => {
