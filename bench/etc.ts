@@ -1,13 +1,13 @@
 /**
  * The merge of a 1,000-file `/etc` with 200 UCI files, from reading the three trees to the written result. Beside it, git's merge of
  * the same trees by line (in one process, from blobs that it has hashed ahead but for the admin's side) and diff3, a process for each file.
- * The goal is 150 ms for `upgrade`, in a new process as the command line is one.
+ * The goal is 150 ms for `upgrade`, in a new process as the command line is one; on a file system of its own.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { planEtc, readEtcTree, writeEtc } from '../src/state/index.ts';
+import { openDisk } from './lib/disk.ts';
 import { type EtcFolders, writeEtcTrees } from './lib/etc-tree.ts';
 import { measure } from './lib/harness.ts';
 
@@ -89,7 +89,9 @@ async function main(): Promise<void> {
     'all changed on both sides': { live: 0, target: 0, both: 200 },
   };
   for (const [name, share] of Object.entries(shares)) {
-    const root = mkdtempSync(join(tmpdir(), 'bench-etc-'));
+    const disk = openDisk(512);
+    const root = join(disk.path, 'bench');
+    mkdirSync(root);
     try {
       const folders = writeEtcTrees(root, share);
       const repo = gitRepository(root, folders);
@@ -118,7 +120,7 @@ async function main(): Promise<void> {
       cpSync(repo, join(root, 'git.0'), { recursive: true });
       await measure(`etc ${name}`, variants, { rounds: 9, warmup: 2 });
     } finally {
-      rmSync(root, { recursive: true, force: true });
+      disk.end();
     }
   }
 }
