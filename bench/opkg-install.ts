@@ -3,13 +3,13 @@
  * processes. The bundle is that of `npm run build`, or the one that OPKG_OSTREE_BUNDLE names.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256Hex } from '../src/base/index.ts';
 import { buildIpk } from '../test/support/ipk.ts';
 import { RealOpkg, writeIndex } from '../test/support/real-opkg.ts';
 import { openwrtRootfs } from '../test/support/shared-data.ts';
+import { openDisk } from './lib/disk.ts';
 import { measure, type Variant } from './lib/harness.ts';
 import { base } from './lib/opkg-world.ts';
 
@@ -111,10 +111,10 @@ const bundle = process.env['OPKG_OSTREE_BUNDLE'] ?? join(process.cwd(), 'dist/op
 if (rootfs === undefined || !existsSync(bundle)) {
   console.log(`not measured: needs OPENWRT_ROOTFS and a bundle at ${bundle}`);
 } else {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-opkg-install-'));
+  const disk = openDisk(1024);
   try {
-    await installing(folder, rootfs, bundle);
+    await installing(disk.path, rootfs, bundle);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    disk.end();
   }
 }
