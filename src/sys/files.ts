@@ -211,59 +211,6 @@ export function copyFile(from: string, to: string): void {
   if (isNew) madeAt(to);
 }
 
-/** Owner and permission bits. */
-export interface Ownership {
-  readonly uid: number;
-  readonly gid: number;
-  readonly mode: number;
-}
-
-/**
- * Copies a regular file, and its times, to a path where nothing is; not durably. What it copies is the file that it looked at:
- * `absent` and `other` say that there is none, or no regular file.
- */
-export function copyRegularFile(from: string, to: string, owner: Ownership): 'copied' | 'absent' | 'other' {
-  // Without O_NONBLOCK a fifo would wait for somebody to write.
-  const flags = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
-  let source: number;
-  try {
-    source = guarded('open', from, () => fs.openSync(from, flags));
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return 'absent';
-    if (errno === 'ELOOP' || errno === 'ENXIO') return 'other';
-    throw error;
-  }
-  try {
-    const stats = fstat(source);
-    if (!stats.isFile()) return 'other';
-    guarded('copy', to, () => writeCopy(source, to, owner, stats));
-    return 'copied';
-  } finally {
-    fs.closeSync(source);
-  }
-}
-
-const copyChunk = 256 * 1024;
-
-function writeCopy(source: number, to: string, { uid, gid, mode }: Ownership, stats: fs.Stats): void {
-  const target = open(to, 'wx', 0o600);
-  try {
-    const buffer = Buffer.allocUnsafe(Math.min(stats.size + 1, copyChunk));
-    for (;;) {
-      const count = fs.readSync(source, buffer, 0, buffer.length, null);
-      if (count === 0) break;
-      for (let done = 0; done < count; ) done += fs.writeSync(target, buffer, done, count - done);
-    }
-    // Mode after owner: chown clears suid bits.
-    fchown(target, uid, gid);
-    fchmod(target, mode);
-    fs.futimesSync(target, stats.atimeMs / 1000, stats.mtimeMs / 1000);
-  } finally {
-    fs.closeSync(target);
-  }
-}
-
 /** An open file descriptor. `flags` in Node's spelling (`r`, `wx` ...). Close it with `close`. */
 export function open(path: string, flags: string, mode = 0o644): number {
   const isNew = makes(path, flags);

@@ -1,5 +1,6 @@
 export * from './clock.ts';
 export * from './companion.ts';
+export { copyRegularFile } from './copy-file.ts';
 export * from './durable.ts';
 export { errnoOf, guarded, systemError } from './errno.ts';
 export * from './files.ts';
