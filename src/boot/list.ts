@@ -8,7 +8,7 @@ export interface KeepRules {
   readonly merge: DeploymentItem | undefined;
   /** Keep everything that is there. */
   readonly retain?: boolean;
-  /** So many deployments of the stateroot stay, the new one among them, the newest first; 2 where absent. */
+  /** At least so many deployments of the stateroot stay where there are, the new one among them; no more than is needed where absent. */
   readonly keep?: number | undefined;
   /** What early boot goes back to, by the boot state's name for it. */
   readonly good?: string | undefined;
@@ -23,17 +23,15 @@ export interface KeepRules {
 export function withNewDeployment(
   old: readonly DeploymentItem[],
   added: DeploymentItem,
-  { merge, retain = false, notDefault = false, keep = 2, good }: KeepRules,
+  { merge, retain = false, notDefault = false, keep = 0, good }: KeepRules,
 ): DeploymentItem[] {
   const others = old.filter((item) => !sameDeployment(item, added));
+  const inUse = (item: DeploymentItem) =>
+    item.booted || stateName(item) === good || sameDeployment(item, merge);
   const needed = (item: DeploymentItem) =>
-    retain ||
-    item.pinned ||
-    item.booted ||
-    item.stateroot !== added.stateroot ||
-    stateName(item) === good ||
-    sameDeployment(item, merge);
-  const own = others.filter((item) => item.stateroot === added.stateroot && !item.pinned);
+    retain || item.pinned || item.stateroot !== added.stateroot || inUse(item);
+  // What is pinned and nothing else does not count: it stays beside what is asked for.
+  const own = others.filter((item) => item.stateroot === added.stateroot && (!item.pinned || inUse(item)));
   const spare = Math.max(0, keep - 1 - own.filter(needed).length);
   const more = new Set(own.filter((item) => !needed(item)).slice(0, spare));
   const kept = others.filter((item) => needed(item) || more.has(item));
