@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The story that ./tools/demo tells; see the comments there.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,7 +38,8 @@ try {
 
 /** An empty demo-out/ with the command under its name; deployments of a run before are immutable. */
 function prepareFolder() {
-  if (existsSync(out)) execFileSync('chattr', ['-R', '-f', '-i', out], { stdio: 'ignore' });
+  // It fails where there are symlinks; what is still immutable afterwards ends the next step.
+  if (existsSync(out)) spawnSync('chattr', ['-R', '-f', '-i', out], { stdio: 'ignore' });
   rmSync(out, { recursive: true, force: true });
   mkdirSync(join(out, 'bin'), { recursive: true });
   mkdirSync(join(out, 'home'));
