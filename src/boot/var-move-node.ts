@@ -1,6 +1,6 @@
 /** Single nodes on their way into `/var`: by a rename where both places are on one file system, else by a durable copy. */
 import { dirname } from 'node:path/posix';
-import { isOpkgOstreeError } from '../base/index.ts';
+import { copyXattrs } from '../state/index.ts';
 import {
   chmod,
   close,
@@ -14,14 +14,11 @@ import {
   openForRead,
   read,
   readlink,
-  readXattrs,
   rename,
   type Stats,
-  setXattrs,
   symlink,
   tempNameFor,
   utimes,
-  xattrCapability,
 } from '../sys/index.ts';
 
 /** A file, symlink or special file that goes from one path to another. */
@@ -47,7 +44,7 @@ const chunkBytes = 256 * 1024;
 export function makeFolder(from: string, to: string, stats: Stats): void {
   const temp = tempNameFor(to);
   mkdir(temp, 0o700);
-  carryXattrs([{ from, to: temp }], []);
+  copyXattrs([{ from, to: temp }], [], carriedXattr);
   carryAttributes(stats, temp);
   rename(temp, to);
   fsyncDirectory(dirname(to));
@@ -98,9 +95,10 @@ export function carryNodes(moves: readonly NodeMove[], options: CarryOptions): s
       if (stats.nlink > 1) options.links.set(inodeOf(stats), temp);
     }
   }
-  carryXattrs(
+  copyXattrs(
     copies.filter(({ isLink }) => !isLink).map(({ from, temp }) => ({ from, to: temp })),
     options.notes,
+    carriedXattr,
   );
   for (const { temp, to, stats, isLink } of copies) {
     // The first name has brought what belongs to the file; a chown would take its suid bit for a moment.
@@ -158,26 +156,6 @@ function flush(path: string): void {
 
 /** Labels of a security module are the kernel's to give; overlayfs's own mean nothing elsewhere. */
 const carriedXattr = /^(?:user\.|security\.capability$|system\.posix_acl_|trusted\.(?!overlay\.))/u;
-
-function carryXattrs(
-  pairs: readonly { readonly from: string; readonly to: string }[],
-  notes: string[],
-): void {
-  const { read, write } = xattrCapability();
-  if (!read || !write || pairs.length === 0) return;
-  const found = readXattrs(pairs.map(({ from }) => from));
-  const wanted = pairs.flatMap(({ from, to }) =>
-    (found.get(from) ?? [])
-      .filter(({ name }) => carriedXattr.test(name))
-      .map((xattr) => ({ path: to, ...xattr })),
-  );
-  try {
-    setXattrs(wanted);
-  } catch (error) {
-    if (!isOpkgOstreeError(error)) throw error;
-    notes.push(`extended attributes of ${wanted.length} files were not carried over: ${error.message}`);
-  }
-}
 
 function inodeOf(stats: Stats): string {
   return `${stats.dev}:${stats.ino}`;

@@ -21,8 +21,8 @@ export interface StatusEntry extends InstalledPackage {
   readonly paragraph: ControlParagraph;
 }
 
-/** The order in which opkg writes fields (opkg 38eccbb, pkg_print_status). Others follow in their own order. */
-const fieldOrder: readonly string[] = [
+/** The order in which opkg writes a package's fields into its database (opkg 38eccbb, pkg_print_status). Others follow in their own order. */
+export const statusFieldOrder: readonly string[] = [
   'Package',
   'ABIVersion',
   'Version',
@@ -187,8 +187,8 @@ function parseConffiles(value: string): Conffile[] {
 
 function orderFields(paragraph: ControlParagraph): ControlParagraph {
   const rank = (field: ControlField) => {
-    const at = fieldOrder.indexOf(field.name);
-    return at === -1 ? fieldOrder.length : at;
+    const at = statusFieldOrder.indexOf(field.name);
+    return at === -1 ? statusFieldOrder.length : at;
   };
   // Array.sort is stable, so unknown fields keep their order.
   return { fields: [...paragraph.fields].sort((a, b) => rank(a) - rank(b)) };

@@ -1,4 +1,5 @@
 /** Packages as opkg prints them: for `info` and `status`, and for its database. */
+import { statusFieldOrder } from '../ipk/index.ts';
 import { flagText, type Package, type RelationKind } from './model.ts';
 import { formatPossibility, formatRequirement } from './relations.ts';
 
@@ -12,7 +13,7 @@ export function renderInfo(pkg: Package): string {
 
 /** The paragraph of the database, with the empty line after it. */
 export function renderDatabase(pkg: Package): string {
-  return render(pkg, databaseFields, 'stored');
+  return render(pkg, statusFieldOrder, 'stored');
 }
 
 function render(pkg: Package, names: readonly string[], spelling: Spelling): string {
@@ -46,25 +47,6 @@ const infoFields = [
   'Description',
   'Installed-Time',
   'Tags',
-];
-
-const databaseFields = [
-  'Package',
-  'ABIVersion',
-  'Version',
-  'Depends',
-  'Recommends',
-  'Suggests',
-  'Provides',
-  'Replaces',
-  'Conflicts',
-  'Status',
-  'Essential',
-  'Architecture',
-  'Conffiles',
-  'Installed-Time',
-  'Auto-Installed',
-  'Alternatives',
 ];
 
 const text =

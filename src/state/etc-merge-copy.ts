@@ -65,15 +65,13 @@ export function copyNode(from: string, to: string, run: CopyRun): void {
 /** Labels of a security module are the kernel's to give; these two kinds are data. */
 const carriedXattr = /^(?:user\.|security\.capability$)/u;
 
-/** Copies extended attributes in one batch, where the machine has the programs for it. */
-export function copyXattrs(copied: readonly Copied[], notes: string[]): void {
+/** Copies those extended attributes whose names fit, in one batch, where the machine has the programs for it. */
+export function copyXattrs(copied: readonly Copied[], notes: string[], carried = carriedXattr): void {
   const { read, write } = xattrCapability();
   if (!read || !write || copied.length === 0) return;
   const found = readXattrs(copied.map(({ from }) => from));
   const wanted = copied.flatMap(({ from, to }) =>
-    (found.get(from) ?? [])
-      .filter(({ name }) => carriedXattr.test(name))
-      .map((xattr) => ({ path: to, ...xattr })),
+    (found.get(from) ?? []).filter(({ name }) => carried.test(name)).map((xattr) => ({ path: to, ...xattr })),
   );
   try {
     setXattrs(wanted);

@@ -3,8 +3,7 @@
  * the system call that it wraps (docs/adr/0003). Every failure is a SystemError or NoSpaceError with path and errno.
  */
 import * as fs from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path/posix';
+import { dirname } from 'node:path/posix';
 import { errnoOf, guarded } from './errno.ts';
 import { madeAt, madeOpen, rememberedOwners } from './owners.ts';
 
@@ -298,45 +297,4 @@ export function fsync(fd: number): void {
 /** Cuts or grows an open file. */
 export function ftruncate(fd: number, length: number): void {
   guarded('ftruncate', `fd ${fd}`, () => fs.ftruncateSync(fd, length));
-}
-
-/** A new, empty, private directory below `parent` (default: the system's temporary folder). */
-export function makeTempDir(prefix: string, parent: string = tmpdir()): string {
-  const path = guarded('mkdtemp', parent, () => fs.mkdtempSync(join(parent, prefix)));
-  madeAt(path);
-  return path;
-}
-
-/**
- * Free and total bytes of the file system that holds the path. `free` is what an unprivileged user may take,
- * `rootFree` what root may.
- */
-export function fileSystemSpace(path: string): {
-  readonly free: number;
-  readonly rootFree: number;
-  readonly total: number;
-  readonly blockSize: number;
-} {
-  const s = guarded('statfs', path, () => fs.statfsSync(path));
-  return {
-    free: s.bavail * s.bsize,
-    rootFree: s.bfree * s.bsize,
-    total: s.blocks * s.bsize,
-    blockSize: s.bsize,
-  };
-}
-
-/** A readable stream of a file's bytes. */
-export function readStream(path: string): fs.ReadStream {
-  return fs.createReadStream(path);
-}
-
-/** The effective user id of this process; 0 is root. */
-export function effectiveUser(): number {
-  return process.geteuid?.() ?? 0;
-}
-
-/** The effective group id of this process. */
-export function effectiveGroup(): number {
-  return process.getegid?.() ?? 0;
 }

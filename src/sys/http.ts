@@ -7,10 +7,11 @@ import type { IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, InterruptedError, NetworkError, throwIfAborted } from '../base/index.ts';
 import { errnoOf } from './errno.ts';
-import { readStream, type Stats, stat } from './files.ts';
+import { type Stats, stat } from './files.ts';
 import { openResponse } from './http-connect.ts';
 import { bodyError, bodyTooLarge, connectionError, shownUrl, statusError, truncated } from './http-errors.ts';
 import { type ProxySettings, proxyFromEnvironment } from './http-proxy.ts';
+import { readStream } from './regular-files.ts';
 
 export interface HttpRequest {
   readonly url: string;

@@ -1,9 +1,9 @@
 export * from './clock.ts';
 export * from './companion.ts';
-export { copyRegularFile } from './copy-file.ts';
 export * from './durable.ts';
 export { errnoOf, guarded, systemError } from './errno.ts';
 export * from './files.ts';
+export * from './host.ts';
 export { type HttpRequest, type HttpResponse, httpGet } from './http.ts';
 export { isTransientNetworkError } from './http-errors.ts';
 export {
@@ -18,6 +18,7 @@ export { rememberingOwners } from './owners.ts';
 export type { PipelineResponse } from './pipeline-connection.ts';
 export * from './process.ts';
 export { productVersion } from './product.ts';
+export * from './regular-files.ts';
 export * from './retry.ts';
 export * from './runner.ts';
 export * from './sandbox.ts';

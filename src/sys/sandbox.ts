@@ -7,15 +7,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path/posix';
 import type { Readable } from 'node:stream';
 import { InterruptedError, RefusedError, SystemError } from '../base/index.ts';
-import {
-  effectiveUser,
-  exists,
-  makeTempDir,
-  mkdirp,
-  readdirIfExists,
-  removeTree,
-  writeFile,
-} from './files.ts';
+import { exists, mkdirp, readdirIfExists, removeTree, writeFile } from './files.ts';
+import { effectiveUser, makeTempDir } from './host.ts';
 import { findProgram } from './process.ts';
 import { programStub, rcCommonStub, sandboxSetup } from './sandbox-setup.ts';
 

@@ -1,4 +1,4 @@
-/** Copying one regular file with what it is: bytes, owner, mode and times. */
+/** Regular files as a whole: copied with owner, mode and times, or read as a stream. */
 import * as fs from 'node:fs';
 import { errnoOf, guarded } from './errno.ts';
 import { fchmod, fchown, fstat, open } from './files.ts';
@@ -54,4 +54,9 @@ function writeCopy(source: number, to: string, { uid, gid, mode }: Ownership, st
   } finally {
     fs.closeSync(target);
   }
+}
+
+/** A readable stream of a file's bytes. */
+export function readStream(path: string): fs.ReadStream {
+  return fs.createReadStream(path);
 }
